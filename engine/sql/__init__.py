@@ -1,0 +1,1 @@
+"""The SQL of the engine: one file of named statements per module, and the migrations."""

@@ -1,0 +1,1 @@
+"""Payment channels. Empty until the first channel is built."""
