@@ -1,0 +1,1 @@
+"""PostgreSQL: the embedded server, its checks, migrations, campuses and pools of connections."""
