@@ -1,0 +1,69 @@
+"""Connections to one campus: a pool for the engine, single ones for commands."""
+
+from typing import TYPE_CHECKING
+
+import asyncpg
+
+from engine.database.errors import DatabaseUnavailable
+from engine.database.target import Target
+
+if TYPE_CHECKING:
+    from asyncpg.connection import Connection
+    from asyncpg.pool import Pool
+
+_REFUSED = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+
+async def connect(
+    target: Target, campus: str, *, command_timeout_s: float
+) -> "Connection[asyncpg.Record]":
+    """Open one connection whose search path is a campus. The caller closes it.
+
+    Raises DatabaseUnavailable.
+    """
+    try:
+        return await asyncpg.connect(
+            target.url,
+            timeout=command_timeout_s,
+            command_timeout=command_timeout_s,
+            server_settings=_session(campus, command_timeout_s),
+        )
+    except _REFUSED as error:
+        raise DatabaseUnavailable(_reason(error)) from None
+
+
+async def open_pool(
+    target: Target, campus: str, *, size: int, command_timeout_s: float
+) -> "Pool[asyncpg.Record]":
+    """Open `size` connections whose search path is a campus. The caller closes the pool.
+
+    The server gives a statement up after `command_timeout_s`, a wait for a lock after half of it,
+    and ends a transaction that waits that long for its client. Raises DatabaseUnavailable.
+    """
+    try:
+        return await asyncpg.create_pool(
+            target.url,
+            min_size=size,
+            max_size=size,
+            timeout=command_timeout_s,
+            command_timeout=command_timeout_s,
+            server_settings=_session(campus, command_timeout_s),
+        )
+    except _REFUSED as error:
+        raise DatabaseUnavailable(_reason(error)) from None
+
+
+def _session(campus: str, command_timeout_s: float) -> dict[str, str]:
+    timeout_ms = int(command_timeout_s * 1000)
+    return {
+        "search_path": campus,
+        "application_name": "campus",
+        "statement_timeout": str(timeout_ms),
+        "lock_timeout": str(timeout_ms // 2),
+        "idle_in_transaction_session_timeout": str(timeout_ms),
+        "jit": "off",
+    }
+
+
+def _reason(error: Exception) -> str:
+    return f"no connection to the database: {type(error).__name__}: {error}"

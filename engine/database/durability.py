@@ -1,0 +1,43 @@
+"""The settings that an acknowledged transfer rests on."""
+
+from typing import TYPE_CHECKING, Final
+
+import asyncpg
+
+from engine.database.errors import UnsafeDatabase
+from ledger import queries
+
+if TYPE_CHECKING:
+    from asyncpg.connection import Connection
+
+_SQL = queries.load("engine.database", "durability")
+
+_SAFE: Final = {
+    "fsync": ("on",),
+    "full_page_writes": ("on",),
+    "synchronous_commit": ("on", "remote_apply"),
+    "data_checksums": ("on",),
+}
+"""The accepted values, the usual one first. `local` and `remote_write` lose what a failover to a
+synchronous standby should keep, `off` what a crash should."""
+
+_VERSION_MIN: Final = 16_00_00  # server_version_num of PostgreSQL 16
+
+
+async def check_durability(connection: "Connection[asyncpg.Record]") -> None:
+    """Raise UnsafeDatabase, naming each setting that is wrong, its value and the one needed.
+
+    A role or database may have settings of its own, so this asks as the role that posts.
+    """
+    names = [*_SAFE, "server_version_num"]
+    rows = await connection.fetch(_SQL.get("list_settings"), names)
+    found = {row["name"]: row["value"] for row in rows}
+    wrong = [
+        f"{name} is {found[name]}, needed is {' or '.join(safe)}"
+        for name, safe in _SAFE.items()
+        if found[name] not in safe
+    ]
+    if int(found["server_version_num"]) < _VERSION_MIN:
+        wrong.append(f"server_version_num is {found['server_version_num']}, needed is 160000")
+    if wrong:
+        raise UnsafeDatabase(tuple(wrong))
