@@ -8,19 +8,19 @@ CampusError                     every error raised on purpose, in any package
 ├── EffectRefused               the caller's own condition did not hold; nothing was posted
 ├── LedgerBusy                  the queue is full; nothing was taken in
 ├── LedgerUnavailable           PostgreSQL could not be reached in time
-└── AccountConflict             the account's id is taken by other content
+├── AccountConflict             the account's id is taken by other content
+└── AccountInUse                money is held on the account, it cannot be closed
 """
 
 from enum import StrEnum
-from typing import ClassVar
 
 
 class CampusError(Exception):
     """Base of every error this project raises on purpose."""
 
-    code: ClassVar[str]
-    """Stable, machine-readable, part of the API."""
-    transient: ClassVar[bool] = False
+    code: str
+    """Stable, machine-readable, part of the API; set by the class."""
+    transient: bool = False
     """May a fresh attempt succeed later?"""
 
 
@@ -73,6 +73,25 @@ class RefusalCode(StrEnum):
         }
 
 
+class TransferRefused(CampusError):
+    """The ledger decided no. The same id is refused for ever; nothing moved.
+
+    `code` is the `RefusalCode`. `needed_fen` and `available_fen` are known for lack of funds.
+    """
+
+    code = "transfer_refused"
+
+    def __init__(
+        self, reason: RefusalCode, *, needed_fen: int | None, available_fen: int | None
+    ) -> None:
+        super().__init__(reason.value.replace("_", " "))
+        self.code = reason.value
+        self.reason = reason
+        self.transient = reason.transient
+        self.needed_fen = needed_fen
+        self.available_fen = available_fen
+
+
 class TransferConflict(CampusError):
     """The id already belongs to a transfer with other content; `field` is the first difference."""
 
@@ -112,3 +131,9 @@ class AccountConflict(CampusError):
     def __init__(self, field: str) -> None:
         super().__init__(f"this account id was used before with another {field}")
         self.field = field
+
+
+class AccountInUse(CampusError):
+    """The account cannot be closed: it does not exist, is closed, or money is held on it."""
+
+    code = "account_in_use"

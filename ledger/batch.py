@@ -1,0 +1,84 @@
+"""A batch: entries that were decided one after the other and will be written together.
+
+It remembers how each account stood before its first entry, since that is what the write must
+find unchanged, and reads how each stands after from the map that the decisions go into.
+"""
+
+from operator import attrgetter
+from typing import NamedTuple
+from uuid import UUID
+
+from ledger.accounts import Account, Rule
+from ledger.decide import Decision, Hold, Line, decide
+from ledger.transfers import Draw, Effect, Intent
+
+_NUMBER = attrgetter("int")  # orders ids as PostgreSQL does, and faster than UUID's own comparison
+
+
+class BatchLine(NamedTuple):
+    """A line and the entry that it belongs to."""
+
+    line: Line
+    entry_id: UUID
+
+
+class Batch:
+    """Decides entries over a map of accounts, which it changes, and keeps what must be written."""
+
+    def __init__(self, accounts: dict[UUID, Account], holds: dict[UUID, Hold]) -> None:
+        self.accounts = accounts
+        self.holds = holds
+        self.before: dict[UUID, Account] = {}
+        self.read: dict[UUID, int] = {}
+        self.lines: list[BatchLine] = []
+        self.new_holds: set[UUID] = set()
+        self.ended_holds: set[UUID] = set()
+        self.effects: dict[str, list[tuple[object, ...]]] = {}
+
+    def add(self, intent: Intent, effects: tuple[Effect, ...] = ()) -> tuple[Line, ...]:
+        """Decide an intent after all that were added before it, and return its lines."""
+        entry = intent.entry(self.accounts) if isinstance(intent, Draw) else intent
+        decision = decide(self.accounts, self.holds, entry)
+        if isinstance(intent, Draw):
+            self._note_read(intent.debit_accounts)
+        if decision.refusal is None:
+            self._take_over(decision)
+            for effect in effects:
+                self.effects.setdefault(effect.sql, []).append(effect.row)
+        else:
+            self._note_read(decision.read)
+        self.lines += [BatchLine(line, intent.id) for line in decision.lines]
+        return decision.lines
+
+    def moves(self) -> list[tuple[Account, Account]]:
+        """Return each account that moved, before and after, in id order."""
+        return [
+            (self.before[each], self.accounts[each]) for each in sorted(self.before, key=_NUMBER)
+        ]
+
+    def only_read(self) -> list[tuple[UUID, int]]:
+        """Return the id and version of each account that decisions rest on but that stayed."""
+        return [item for item in self.read.items() if item[0] not in self.before]
+
+    def changed_holds(self) -> set[UUID]:
+        """Return the holds that this batch made or ended."""
+        return self.new_holds | self.ended_holds
+
+    def _take_over(self, decision: Decision) -> None:
+        accounts = self.accounts
+        for account_id, after in decision.accounts.items():
+            if account_id not in self.before:
+                self.before[account_id] = accounts[account_id]
+            accounts[account_id] = after
+        for hold in decision.holds.values():
+            if hold.id not in self.holds:
+                self.new_holds.add(hold.id)
+            elif hold.id not in self.new_holds:
+                self.ended_holds.add(hold.id)
+            self.holds[hold.id] = hold
+
+    def _note_read(self, account_ids: tuple[UUID, ...]) -> None:
+        for account_id in account_ids:
+            account = self.accounts.get(account_id)
+            if account is not None and account.rule is not Rule.NONE:
+                self.read.setdefault(account_id, account.version)

@@ -1,0 +1,282 @@
+"""The book: all that touches the ledger's tables in PostgreSQL, but for the proofs.
+
+Functions take the connection first and open no transaction: the caller's block is the unit.
+`post` is for rare flows that have a transaction of their own; flows that come by the thousand
+hand their entries to `ledger.poster`, which writes with the same functions.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from asyncpg import Connection, Record
+from asyncpg.pool import PoolConnectionProxy
+
+from ledger.accounts import Account, Rule
+from ledger.answers import Outcome, Recorded, replay
+from ledger.batch import Batch
+from ledger.decide import Hold, HoldState, Line
+from ledger.errors import AccountConflict, AccountInUse, EffectRefused, RefusalCode
+from ledger.proof import leaf_hash, merkle_root
+from ledger.queries import load
+from ledger.rows import (
+    BATCH_BITS,
+    BATCH_MAX,
+    COLUMNS,
+    COPY_HEADER,
+    COPY_TRAILER,
+    encode,
+    microseconds,
+)
+from ledger.transfers import Effect, Intent, Phase
+
+LedgerConnection = Connection[Record] | PoolConnectionProxy[Record]
+
+_SQL = load("ledger.sql", "book")
+_ROWS_IN_CHUNK: Final = 256
+_MARK_LENGTH: Final = 4
+
+
+class Asked(NamedTuple):
+    """What a caller hands in: an intent, and the effects that must come with it."""
+
+    intent: Intent
+    effects: tuple[Effect, ...] = ()
+
+
+class Stale(Exception):
+    """An account no longer stands as it was decided on. Nothing may be committed."""
+
+
+async def open_accounts(connection: LedgerConnection, accounts: Sequence[Account]) -> None:
+    """Create accounts. One that exists with the same kind, unit and rule is left as it is.
+
+    Raises AccountConflict naming the field that differs from the account on record.
+    """
+    await connection.execute(
+        _SQL.get("open_accounts"),
+        [account.id for account in accounts],
+        [account.kind for account in accounts],
+        [account.unit for account in accounts],
+        [account.rule.value for account in accounts],
+    )
+    on_record = await find_accounts(connection, [account.id for account in accounts])
+    for account in accounts:
+        found = on_record[account.id]
+        for field in ("kind", "unit", "rule"):
+            if getattr(found, field) != getattr(account, field):
+                raise AccountConflict(field)
+
+
+async def close_account(connection: LedgerConnection, account_id: UUID) -> None:
+    """Close an account for good: no transfer will touch it again.
+
+    Raises AccountInUse when it does not exist, is closed already, or money is held on it.
+    """
+    if await connection.fetchval(_SQL.get("close_account"), account_id) is None:
+        raise AccountInUse("the account is not open, or money is held on it")
+
+
+async def find_accounts(
+    connection: LedgerConnection, account_ids: Iterable[UUID]
+) -> dict[UUID, Account]:
+    """Return the accounts that exist among these ids."""
+    rows = await connection.fetch(_SQL.get("find_accounts"), list(account_ids))
+    return {row["id"]: _account(row) for row in rows}
+
+
+async def find_holds(connection: LedgerConnection, hold_ids: Iterable[UUID]) -> dict[UUID, Hold]:
+    """Return the holds that exist among these ids."""
+    rows = await connection.fetch(_SQL.get("find_holds"), list(hold_ids))
+    return {row["id"]: _hold(row) for row in rows}
+
+
+async def find_lines(
+    connection: LedgerConnection, transfer_ids: Iterable[UUID]
+) -> dict[UUID, Recorded]:
+    """Return what is on record under these transfer ids, refusals included."""
+    rows = await connection.fetch(_SQL.get("find_lines"), list(transfer_ids))
+    return {row["id"]: _recorded(row) for row in rows}
+
+
+async def find_answers(
+    connection: LedgerConnection, intents: Sequence[Intent]
+) -> list[Outcome | None]:
+    """Return the answer that each intent has on record, or None where it has none."""
+    records = await find_lines(connection, [each for intent in intents for each in intent.ids()])
+    holds = await find_holds(connection, records)
+    return [replay(intent, records, holds) for intent in intents]
+
+
+async def post(connection: LedgerConnection, asked: Sequence[Asked]) -> list[Outcome]:
+    """Post entries one after the other within the caller's transaction; answers in their order.
+
+    An intent that is on record already is answered as it was then. All accounts are locked, so
+    what is decided here cannot be overtaken. Raises EffectRefused when the effects of what was
+    posted did not change one row each; the caller's transaction must then be rolled back, as
+    after any other error.
+    """
+    intents = [each.intent for each in asked]
+    holds = await find_holds(connection, [each for intent in intents for each in intent.hold_ids()])
+    accounts = await _lock_accounts(connection, intents, holds)
+    # Only now, with the accounts locked, does what is read here stay true until we write.
+    records = await find_lines(connection, [each for intent in intents for each in intent.ids()])
+    named = [each for intent in intents for each in (*intent.hold_ids(), *intent.ids())]
+    holds = await find_holds(connection, named)
+    batch = Batch(accounts, holds)
+    fresh: dict[UUID, tuple[Line, ...]] = {}
+    for intent, effects in asked:
+        if intent.id not in fresh and not any(each in records for each in intent.ids()):
+            fresh[intent.id] = batch.add(intent, effects)
+    posted_at = await write(connection, batch)
+    for entry_id, lines in fresh.items():
+        records |= {line.id: Recorded(line, entry_id, posted_at) for line in lines}
+    return [_on_record(intent, records, batch.holds) for intent in intents]
+
+
+async def write(connection: LedgerConnection, batch: Batch) -> datetime:
+    """Write a batch within the caller's transaction and return its time.
+
+    Raises Stale when an account was moved by somebody else since it was read, EffectRefused when
+    a statement of effects did not change one row for each. Then nothing may be committed.
+    """
+    if not batch.lines:
+        now: datetime = await connection.fetchval(_SQL.get("time_now"))
+        return now
+    moves, read = batch.moves(), batch.only_read()
+    row = await connection.fetchrow(_SQL.get("move_accounts"), *_columns_of(moves), *_pairs(read))
+    assert row is not None
+    if row["moved"] != len(moves) or row["stood"] != len(read):
+        raise Stale
+    posted_at: datetime = row["posted_at"]
+    await _copy_lines(connection, batch, row["number"], posted_at)
+    await _write_holds(connection, batch)
+    for sql, rows in batch.effects.items():
+        status = await connection.execute(sql, *zip(*rows, strict=True))
+        if int(status.rpartition(" ")[2]) != len(rows):
+            raise EffectRefused("an effect did not change exactly one row")
+    return posted_at
+
+
+async def make_months(connection: LedgerConnection, moments: Iterable[datetime]) -> int:
+    """Make the partitions for the months of these moments; return how many were new."""
+    made = [await connection.fetchval(_SQL.get("make_month"), moment) for moment in moments]
+    return sum(made)
+
+
+async def _lock_accounts(
+    connection: LedgerConnection, intents: Sequence[Intent], holds: dict[UUID, Hold]
+) -> dict[UUID, Account]:
+    wanted = {each for intent in intents for each in intent.account_ids()}
+    wanted.update(
+        each for hold in holds.values() for each in (hold.debit_account, hold.credit_account)
+    )
+    rows = await connection.fetch(_SQL.get("lock_accounts"), list(wanted))
+    return {row["id"]: _account(row) for row in rows}
+
+
+def _on_record(intent: Intent, records: dict[UUID, Recorded], holds: dict[UUID, Hold]) -> Outcome:
+    outcome = replay(intent, records, holds)
+    assert outcome is not None, "an intent that was decided has lines"
+    return outcome
+
+
+async def _copy_lines(
+    connection: LedgerConnection, batch: Batch, number: int, posted_at: datetime
+) -> None:
+    """Write the lines of a batch, and the batch itself with the Merkle root over their rows."""
+    leaves: list[bytes] = []
+    await connection.copy_to_table(
+        "transfers",
+        source=_encoded(batch, number << BATCH_BITS, microseconds(posted_at), leaves),
+        columns=COLUMNS,
+        format="binary",
+    )
+    marks = b"".join(leaf[:_MARK_LENGTH] for leaf in leaves)
+    await connection.execute(
+        _SQL.get("add_batch"), number, len(leaves), merkle_root(leaves), marks, posted_at
+    )
+
+
+async def _encoded(
+    batch: Batch, first_seq: int, posted_at: int, leaves: list[bytes]
+) -> AsyncIterator[bytes]:
+    """Yield the rows of a batch in pieces, so that PostgreSQL works while we encode."""
+    assert len(batch.lines) <= BATCH_MAX, "the caller bounds its batches"
+    piece = [COPY_HEADER]
+    for position, (line, entry_id) in enumerate(batch.lines):
+        row = encode(line, entry_id, seq=first_seq + position, posted_at=posted_at)
+        leaves.append(leaf_hash(row))
+        piece.append(row)
+        if len(piece) >= _ROWS_IN_CHUNK:
+            yield b"".join(piece)
+            piece.clear()
+    piece.append(COPY_TRAILER)
+    yield b"".join(piece)
+
+
+async def _write_holds(connection: LedgerConnection, batch: Batch) -> None:
+    new = [batch.holds[each] for each in sorted(batch.new_holds)]
+    if new:
+        await connection.execute(
+            _SQL.get("add_holds"),
+            [hold.id for hold in new],
+            [hold.debit_account for hold in new],
+            [hold.credit_account for hold in new],
+            [hold.amount_fen for hold in new],
+            [hold.expires_at for hold in new],
+            [hold.state.value for hold in new],
+            [hold.ended_by for hold in new],
+        )
+    ended = [batch.holds[each] for each in sorted(batch.ended_holds)]
+    if ended:
+        status = await connection.execute(
+            _SQL.get("end_holds"),
+            [hold.id for hold in ended],
+            [hold.state.value for hold in ended],
+            [hold.ended_by for hold in ended],
+        )
+        if status != f"UPDATE {len(ended)}":
+            raise Stale
+
+
+def _columns_of(moves: Sequence[tuple[Account, Account]]) -> tuple[list[object], ...]:
+    """Return $1 to $8 of the statement `move_accounts`."""
+    return (
+        [after.id for _, after in moves],
+        [after.debits_pending - before.debits_pending for before, after in moves],
+        [after.debits_posted - before.debits_posted for before, after in moves],
+        [after.credits_pending - before.credits_pending for before, after in moves],
+        [after.credits_posted - before.credits_posted for before, after in moves],
+        [None if before.rule is Rule.NONE else before.version for before, _ in moves],
+        [after.version - before.version for before, after in moves],
+        [after.last_transfer for _, after in moves],
+    )
+
+
+def _pairs(read: Sequence[tuple[UUID, int]]) -> tuple[list[UUID], list[int]]:
+    return [account_id for account_id, _ in read], [version for _, version in read]
+
+
+def _account(row: Record) -> Account:
+    account_id, kind, unit, rule, *rest = row
+    return Account(account_id, kind, unit, Rule(rule), *rest)
+
+
+def _hold(row: Record) -> Hold:
+    return Hold(
+        row["id"],
+        row["debit_account"],
+        row["credit_account"],
+        row["amount_fen"],
+        HoldState(row["state"]),
+        row["expires_at"],
+        row["ended_by"],
+    )
+
+
+def _recorded(row: Record) -> Recorded:
+    kind, phase, refusal, *rest, entry_id, posted_at = row
+    code = None if refusal is None else RefusalCode(refusal)
+    return Recorded(Line(kind, Phase(phase), code, *rest), entry_id, posted_at)

@@ -1,0 +1,80 @@
+"""Rows of `transfers`, in the binary form in which PostgreSQL's COPY takes them.
+
+The same bytes are the canonical encoding that the proofs hash (docs/proofs.md): a count of
+fields, then for each its length and its value, big-endian; length -1 for null.
+"""
+
+from datetime import UTC, datetime
+from struct import Struct
+from typing import Final
+from uuid import UUID
+
+from ledger.decide import Line
+
+COLUMNS: Final = (
+    "kind", "phase", "refusal", "id", "seq", "entry_id", "debit_account", "credit_account",
+    "amount_fen", "event_at", "posted_at", "debit_version", "debit_balance_fen", "debit_previous",
+    "credit_version", "credit_balance_fen", "credit_previous", "hold_id", "about",
+)  # fmt: skip
+
+COPY_HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+"""Signature, flags and extension length of the COPY BINARY format (PostgreSQL manual, COPY)."""
+COPY_TRAILER: Final = b"\xff\xff"
+
+BATCH_BITS: Final = 14
+"""`seq` is the batch's number shifted left by these bits, plus the position in the batch."""
+BATCH_MAX: Final = 1 << BATCH_BITS
+
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+_NULL = b"\xff\xff\xff\xff"
+_NULL_POSTING = _NULL * 3
+_COUNT = Struct(">h").pack(len(COLUMNS))
+_LENGTH = Struct(">i").pack
+_IDS = Struct(">i16siqi16s").pack
+_NUMBERS = Struct(">iqiqiq").pack
+_POSTING = Struct(">iqiqi16s").pack
+_FIRST_POSTING = Struct(">iqiqi").pack
+_AVAILABLE = Struct(">iiqi").pack
+
+
+def microseconds(moment: datetime) -> int:
+    """Return PostgreSQL's binary form of a moment: microseconds since the start of 2000 UTC."""
+    since = moment - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def encode(line: Line, entry_id: UUID, *, seq: int, posted_at: int) -> bytes:
+    """Return the row of one line; `posted_at` comes in the form of `microseconds`."""
+    return b"".join(
+        (
+            _COUNT,
+            _text(line.kind),
+            _text(line.phase),
+            _NULL if line.refusal is None else _text(line.refusal),
+            _IDS(16, line.id.bytes, 8, seq, 16, entry_id.bytes),
+            _uuid(line.debit_account),
+            _uuid(line.credit_account),
+            _NUMBERS(8, line.amount_fen, 8, microseconds(line.event_at), 8, posted_at),
+            _posting(line.debit_version, line.debit_balance_fen, line.debit_previous),
+            _posting(line.credit_version, line.credit_balance_fen, line.credit_previous),
+            _uuid(line.hold_id),
+            _uuid(line.about),
+        )
+    )
+
+
+def _text(value: str) -> bytes:
+    encoded = value.encode()
+    return _LENGTH(len(encoded)) + encoded
+
+
+def _uuid(value: UUID | None) -> bytes:
+    return _NULL if value is None else b"\x00\x00\x00\x10" + value.bytes
+
+
+def _posting(version: int | None, balance: int | None, previous: UUID | None) -> bytes:
+    if version is None:
+        return _NULL_POSTING if balance is None else _AVAILABLE(-1, 8, balance, -1)
+    if previous is None:
+        return _FIRST_POSTING(8, version, 8, balance, -1)
+    return _POSTING(8, version, 8, balance, 16, previous.bytes)

@@ -1,0 +1,115 @@
+-- name: find_accounts
+-- Accounts by id ($1 uuid[]); those that do not exist are missing from the answer.
+select id, kind, unit, rule, is_closed, debits_pending, debits_posted, credits_pending,
+    credits_posted, version, last_transfer
+from accounts
+where id = any($1);
+
+-- name: lock_accounts
+-- The same, locked until the transaction ends, in id order, so that two writers never deadlock.
+select id, kind, unit, rule, is_closed, debits_pending, debits_posted, credits_pending,
+    credits_posted, version, last_transfer
+from accounts
+where id = any($1)
+order by id
+for no key update;
+
+-- name: find_holds
+-- Holds by id ($1 uuid[]).
+select id, debit_account, credit_account, amount_fen, state, expires_at, ended_by
+from holds
+where id = any($1);
+
+-- name: find_lines
+-- Transfers by id ($1 uuid[]), each found in the one partition that its id names.
+select t.kind, t.phase, t.refusal, t.id, t.debit_account, t.credit_account, t.amount_fen,
+    t.event_at, t.debit_version, t.debit_balance_fen, t.debit_previous, t.credit_version,
+    t.credit_balance_fen, t.credit_previous, t.hold_id, t.about, t.entry_id, t.posted_at
+from unnest($1::uuid[]) as wanted (id)
+join transfers t on t.id = wanted.id;
+
+-- name: move_accounts
+-- Add what a batch moved to the sums of its accounts, each only if it still stands at the version
+-- that was decided on. Arrays of one item for each account: $1 id, $2 to $5 what is added to
+-- debits_pending, debits_posted, credits_pending, credits_posted, $6 the version decided on (null:
+-- the account has no rule, any will do), $7 what is added to the version, $8 the newest transfer.
+-- Then $9 ids and $10 versions of accounts that were only read. The rows are locked in the order
+-- of $1, which is sorted. Returns how many accounts moved and how many still stood as read, and
+-- only then, with the locks held, the number and time of the batch: so numbers rise along every
+-- account's own history.
+with moved as (
+    update accounts a
+    set debits_pending = a.debits_pending + d.debits_pending,
+        debits_posted = a.debits_posted + d.debits_posted,
+        credits_pending = a.credits_pending + d.credits_pending,
+        credits_posted = a.credits_posted + d.credits_posted,
+        version = a.version + d.transfers,
+        last_transfer = d.last_transfer
+    from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
+        $7::bigint[], $8::uuid[]) as d (id, debits_pending, debits_posted, credits_pending,
+        credits_posted, version, transfers, last_transfer)
+    where a.id = d.id
+        and (d.version is null or a.version = d.version)
+        and not a.is_closed
+    returning 1
+), counted as (
+    select count(*) as moved from moved
+), stood as (
+    select count(*) as stood
+    from unnest($9::uuid[], $10::bigint[]) as d (id, version)
+    join accounts a on a.id = d.id and a.version = d.version
+)
+select counted.moved, stood.stood, nextval('batch_numbers') as number,
+    clock_timestamp() as posted_at
+from counted, stood;
+
+-- name: add_batch
+-- Record a batch: $1 number, $2 count of transfers, $3 Merkle root, $4 leaf marks, $5 time.
+insert into batches (number, transfers, root, leaf_marks, committed_at)
+values ($1, $2, $3, $4, $5);
+
+-- name: add_holds
+-- Record new holds: arrays $1 id, $2 debit account, $3 credit account, $4 amount, $5 expiry,
+-- $6 state, $7 the transfer that ended it: a hold may end in the batch that made it.
+insert into holds (id, debit_account, credit_account, amount_fen, expires_at, state, ended_by)
+select id, debit_account, credit_account, amount_fen, expires_at, state, ended_by
+from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::timestamptz[], $6::text[],
+    $7::uuid[])
+    as d (id, debit_account, credit_account, amount_fen, expires_at, state, ended_by);
+
+-- name: end_holds
+-- End holds that are still pending: arrays $1 id, $2 state, $3 the transfer that ended it.
+update holds h
+set state = d.state, ended_by = d.ended_by
+from unnest($1::uuid[], $2::text[], $3::uuid[]) as d (id, state, ended_by)
+where h.id = d.id and h.state = 'pending';
+
+-- name: due_holds
+-- Pending holds whose time is over at $1, at most $2, the oldest first.
+select id
+from holds
+where state = 'pending' and expires_at <= $1
+order by expires_at
+limit $2;
+
+-- name: open_accounts
+-- Create accounts that do not exist yet: arrays $1 id, $2 kind, $3 unit, $4 rule.
+insert into accounts (id, kind, unit, rule)
+select id, kind, unit, rule
+from unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) as d (id, kind, unit, rule)
+on conflict (id) do nothing;
+
+-- name: close_account
+-- Close an account ($1 id) on which nothing is held. Returns its id if it was open and free.
+update accounts
+set is_closed = true, version = version + 1
+where id = $1 and not is_closed and debits_pending = 0 and credits_pending = 0
+returning id;
+
+-- name: make_month
+-- Make the partition of the month of $1, unless it exists.
+select make_transfers_month($1);
+
+-- name: time_now
+-- The time of the database, for a batch with nothing to write.
+select clock_timestamp();

@@ -1,0 +1,166 @@
+"""The writer: the one connection through which a poster commits, and what its failures mean."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from datetime import datetime
+from typing import Final, TypeVar
+from uuid import UUID
+
+from asyncpg import IntegrityConstraintViolationError, InterfaceError, Pool, PostgresError, Record
+from asyncpg.exceptions import (
+    DeadlockDetectedError,
+    LockNotAvailableError,
+    OperatorInterventionError,
+    PostgresConnectionError,
+    SerializationError,
+    UniqueViolationError,
+)
+from asyncpg.pool import PoolConnectionProxy
+
+from ledger.accounts import Account
+from ledger.answers import Outcome
+from ledger.batch import Batch
+from ledger.book import Asked, LedgerConnection, Stale, find_accounts, find_holds, post, write
+from ledger.decide import Hold
+from ledger.errors import EffectRefused, LedgerUnavailable
+
+LOST: Final = (
+    PostgresConnectionError,
+    OperatorInterventionError,
+    LockNotAvailableError,
+    InterfaceError,
+    OSError,
+    TimeoutError,
+)
+"""The connection broke, the server went away, or it took too long: we may have committed."""
+OVERTAKEN: Final = (
+    Stale,
+    DeadlockDetectedError,
+    SerializationError,
+    UniqueViolationError,
+)
+"""Rolled back because of what somebody else wrote meanwhile."""
+
+T = TypeVar("T")
+
+_TRIES: Final = 3
+_PAUSE_S: Final = 0.05
+_PAUSE_MAX_S: Final = 1.0
+
+# Accounts are updated in the order of their ids only while the plan is a nested loop over them.
+_SESSION: Final = "set enable_hashjoin = off; set enable_mergejoin = off"
+
+
+class Writer:
+    """Commits batches over one connection of a pool, and finds the truth after a failure."""
+
+    def __init__(self, pool: Pool[Record], *, give_up_after_s: float) -> None:
+        self._pool = pool
+        self._give_up_after_s = give_up_after_s
+        self._connection: PoolConnectionProxy[Record] | None = None
+
+    async def commit(self, batch: Batch) -> datetime:
+        """Write a decided batch and commit it; return its time.
+
+        Raises one of OVERTAKEN, EffectRefused or another PostgresError: nothing was written.
+        Raises one of LOST: it may have been written.
+        """
+        try:
+            connection = await self._connected()
+            async with connection.transaction():
+                return await write(connection, batch)
+        except LOST:
+            await self.disconnect()
+            raise
+
+    async def settle(self, asked: Sequence[Asked]) -> list[Outcome | PostgresError]:
+        """Return the answer to each intent, posting those that are not on record yet.
+
+        An intent that spoils the transaction of the others is found by halving, and has its
+        error as its answer.
+        """
+        try:
+            return list(await self._post(asked))
+        except LedgerUnavailable as error:
+            return [error for _ in asked]
+        except (EffectRefused, PostgresError) as error:
+            if len(asked) == 1:
+                return [_blame(error)]
+        middle = len(asked) // 2
+        return [*await self.settle(asked[:middle]), *await self.settle(asked[middle:])]
+
+    async def find_accounts(self, account_ids: Collection[UUID]) -> dict[UUID, Account]:
+        """Return the accounts that exist among these. Raises LedgerUnavailable."""
+        return await self._until_reached(lambda: self._read(find_accounts, account_ids))
+
+    async def find_holds(self, hold_ids: Collection[UUID]) -> dict[UUID, Hold]:
+        """Return the holds that exist among these. Raises LedgerUnavailable."""
+        return await self._until_reached(lambda: self._read(find_holds, hold_ids))
+
+    async def disconnect(self) -> None:
+        """Give the connection up; the next commit takes a new one."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.terminate()
+            await self._pool.release(connection)
+
+    async def _post(self, asked: Sequence[Asked]) -> list[Outcome]:
+        """Post under locks; again when somebody else's write came in between."""
+        tries = 1
+        while True:
+            try:
+                return await self._until_reached(lambda: self._post_once(asked))
+            except OVERTAKEN:
+                if tries == _TRIES:
+                    raise
+                tries += 1
+
+    async def _post_once(self, asked: Sequence[Asked]) -> list[Outcome]:
+        try:
+            connection = await self._connected()
+            async with connection.transaction():
+                return await post(connection, asked)
+        except LOST:
+            await self.disconnect()
+            raise
+
+    async def _read(
+        self,
+        find: Callable[[LedgerConnection, Collection[UUID]], Awaitable[dict[UUID, T]]],
+        wanted: Collection[UUID],
+    ) -> dict[UUID, T]:
+        async with self._pool.acquire() as connection:
+            return await find(connection, wanted)
+
+    async def _until_reached(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do something that may be done again, until the database can be reached for it.
+
+        Raises LedgerUnavailable when it was out of reach for too long.
+        """
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + self._give_up_after_s
+        pause_s = _PAUSE_S
+        while True:
+            try:
+                return await work()
+            except LOST as error:
+                if loop.time() + pause_s > give_up_at:
+                    raise LedgerUnavailable("the database cannot be reached") from error
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, _PAUSE_MAX_S)
+
+    async def _connected(self) -> PoolConnectionProxy[Record]:
+        if self._connection is None:
+            connection = await self._pool.acquire()
+            await connection.execute(_SESSION)
+            self._connection = connection
+        return self._connection
+
+
+def _blame(error: EffectRefused | PostgresError) -> EffectRefused | PostgresError:
+    """Return a broken constraint of the caller's own tables as the refusal that it is."""
+    if isinstance(error, IntegrityConstraintViolationError):
+        refused = EffectRefused(f"constraint {error.constraint_name}")
+        refused.__cause__ = error
+        return refused
+    return error
