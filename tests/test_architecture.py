@@ -181,7 +181,8 @@ RULES: list[Rule] = [
 
 @pytest.mark.parametrize("rule", RULES)
 def test_every_module_keeps(rule: Rule) -> None:
-    assert findings(rule, python_sources()) == []
+    found = findings(rule, python_sources())
+    assert not found, "\n".join(found)
 
 
 @pytest.mark.parametrize(
