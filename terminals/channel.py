@@ -1,0 +1,208 @@
+"""One connection to the engine, from the challenge to its end: requests out, answers in.
+
+Requests that are ready in the same turn of the event loop leave in one frame; answers come in any
+order. `Link` opens channels, one after the other.
+"""
+
+import asyncio
+from typing import Final
+
+import msgspec
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
+
+from terminals import frames
+from terminals.errors import LinkDown, LinkEnded, LinkRefused, MalformedFrame, OutcomeUnknown
+from terminals.identity import Identity, Purpose, challenge_text, sign
+from terminals.messages import (
+    CLOSE_CODES,
+    MESSAGES_MAX,
+    VERSIONS,
+    Answer,
+    Challenge,
+    CloseReason,
+    FromEngine,
+    Goodbye,
+    Hello,
+    Ping,
+    Request,
+    Undecided,
+    Welcome,
+)
+
+_NUMBERS: Final = 2**32
+_REASONS: Final = {code: reason for reason, code in CLOSE_CODES.items()}
+
+
+class Channel:
+    """An admitted connection. `serve` carries what `ask` is given, until the connection ends."""
+
+    def __init__(self, socket: ClientConnection, welcome: Welcome) -> None:
+        self.welcome = welcome
+        self._socket = socket
+        self._credit = asyncio.Semaphore(welcome.credit)
+        self._asked: dict[int, asyncio.Future[Answer]] = {}
+        self._outbox: list[Request] = []
+        self._ready = asyncio.Event()
+        self._next_no = 0
+        self._is_open = True
+        self._reconnect_after_s = 0.0
+
+    async def ask(self, request: Request, timeout_s: float) -> Answer:
+        """Send a request, under a number of its own, and return the answer to it.
+
+        Raises LinkDown if it was not sent, OutcomeUnknown if it was and no answer came.
+        """
+        answered: asyncio.Future[Answer] | None = None
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._credit.acquire()
+                answered = self._post(request)
+                return await answered
+        except TimeoutError:
+            if answered is None:
+                raise LinkDown("no credit in time") from None
+            raise OutcomeUnknown("no answer in time") from None
+
+    async def serve(self, ping_timeout_s: float) -> LinkEnded:
+        """Carry requests and answers, and return why that ended, after telling all who wait."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                others = [
+                    group.create_task(self._write()),
+                    group.create_task(self._keep_up(ping_timeout_s)),
+                ]
+                reason = await self._read()
+                for task in others:
+                    task.cancel()
+        finally:
+            self._shut()
+        return link_ended(reason, self._reconnect_after_s)
+
+    def _post(self, request: Request) -> asyncio.Future[Answer]:
+        if not self._is_open:
+            self._credit.release()
+            raise LinkDown("the link is ending")
+        no = self._next_no
+        self._next_no = (no + 1) % _NUMBERS
+        answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._asked[no] = answered
+        self._outbox.append(msgspec.structs.replace(request, no=no))
+        self._ready.set()
+        return answered
+
+    async def _write(self) -> None:
+        try:
+            while True:
+                await self._ready.wait()
+                self._ready.clear()
+                while self._outbox:
+                    batch = self._outbox[:MESSAGES_MAX]
+                    del self._outbox[:MESSAGES_MAX]
+                    await self._socket.send(frames.write(batch))
+        except ConnectionClosed:
+            return  # `_read` has the answers that came before, and the reason
+
+    async def _read(self) -> CloseReason:
+        try:
+            while True:
+                for message in await read_frame(self._socket):
+                    self._take(message)
+        except ConnectionClosed as closed:
+            return reason_of(closed)
+        except MalformedFrame:
+            reason = CloseReason.MALFORMED_FRAME
+            await self._socket.close(CLOSE_CODES[reason], reason)
+            return reason
+
+    def _take(self, message: FromEngine) -> None:
+        if isinstance(message, Challenge | Welcome):
+            raise MalformedFrame("the handshake is over")
+        if isinstance(message, Goodbye):
+            self._is_open = False
+            self._reconnect_after_s = message.reconnect_after_s
+            return
+        answered = self._asked.pop(message.no, None)
+        if answered is None:
+            raise MalformedFrame("an answer to nothing")
+        self._credit.release()
+        if answered.done():
+            return  # whoever asked has given up
+        if isinstance(message, Undecided):
+            answered.set_exception(OutcomeUnknown(f"the engine cannot tell: {message.code}"))
+        else:
+            answered.set_result(message)
+
+    async def _keep_up(self, ping_timeout_s: float) -> None:
+        """Say something often enough, and notice an engine that no longer answers."""
+        try:
+            while True:
+                await asyncio.sleep(self.welcome.idle_s / 3)
+                await self.ask(Ping(), ping_timeout_s)
+        except (LinkDown, OutcomeUnknown):
+            self._socket.transport.abort()
+
+    def _shut(self) -> None:
+        self._is_open = False
+        for answered in self._asked.values():
+            self._credit.release()
+            if not answered.done():
+                answered.set_exception(OutcomeUnknown("the link ended before the answer"))
+        self._asked.clear()
+
+
+async def introduce(socket: ClientConnection, identity: Identity, software: str) -> Channel:
+    """Answer the engine's challenge and return the open channel. Raises LinkEnded."""
+    try:
+        match await read_frame(socket):
+            case [Challenge() as challenge]:
+                await socket.send(frames.write([_hello(challenge, identity, software)]))
+            case _:
+                raise MalformedFrame("the engine did not begin with a challenge")
+        match await read_frame(socket):
+            case [Welcome() as welcome]:
+                return Channel(socket, welcome)
+            case _:
+                raise MalformedFrame("the engine did not welcome us")
+    except ConnectionClosed as closed:
+        raise link_ended(reason_of(closed)) from closed
+
+
+def _hello(challenge: Challenge, identity: Identity, software: str) -> Hello:
+    common = set(challenge.versions).intersection(VERSIONS)
+    if not common:
+        raise LinkRefused(CloseReason.VERSION_NOT_OFFERED)
+    version = max(common)
+    text = challenge_text(
+        Purpose.LINK,
+        campus=identity.campus,
+        version=version,
+        nonce=challenge.nonce,
+        terminal_id=identity.terminal_id,
+    )
+    return Hello(
+        version=version,
+        terminal_id=identity.terminal_id,
+        nonce=challenge.nonce,
+        software=software,
+        signature=sign(identity.private_key, text),
+    )
+
+
+async def read_frame(socket: ClientConnection) -> list[FromEngine]:
+    """Return the messages of the next frame. Raises MalformedFrame, ConnectionClosed."""
+    frame = await socket.recv()
+    if isinstance(frame, str):
+        raise MalformedFrame("a text frame")
+    return frames.read_from_engine(frame)
+
+
+def reason_of(closed: ConnectionClosed) -> CloseReason:
+    """Return what the engine's close code says; LOST for none and for foreign ones."""
+    return _REASONS.get(closed.rcvd.code, CloseReason.LOST) if closed.rcvd else CloseReason.LOST
+
+
+def link_ended(reason: CloseReason, reconnect_after_s: float = 0.0) -> LinkEnded:
+    """Return the error for the end of a link by this reason."""
+    kind = LinkRefused if reason.needs_a_person else LinkEnded
+    return kind(reason, reconnect_after_s=reconnect_after_s)
