@@ -1,0 +1,1 @@
+"""Questions to the HTTP frame, asked over real sockets."""
