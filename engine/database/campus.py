@@ -48,15 +48,15 @@ async def create_campus(
 ) -> list[str]:
     """Make a campus, or bring one up to date; return the migrations that were applied.
 
-    `owner` is connected as the role that is to own it. Repeating it, after a failure too, ends in
-    the same state. Raises InvalidCampusName and what `migrate` raises.
+    `owner` is connected as the role that is to own it, with no transaction open. Repeating it,
+    also at the same time or after a failure, ends in the same state. Raises InvalidCampusName
+    and what `migrate` raises.
     """
     check_name(name)
-    for statement, arguments in (
-        ("schema_definition", (name,)),
-        ("schema_grant", (name, Role.APP.value)),
-    ):
-        await owner.execute(await owner.fetchval(_SQL.get(statement), *arguments))
+    async with owner.transaction():
+        await owner.execute(_SQL.get("lock_name"), name)
+        await owner.execute(await owner.fetchval(_SQL.get("schema_definition"), name))
+        await owner.execute(await owner.fetchval(_SQL.get("schema_grant"), name, Role.APP.value))
     return await migrate(owner, name, components(), lock_timeout_s=lock_timeout_s, tries=tries)
 
 

@@ -1,3 +1,7 @@
+-- name: lock_name
+-- Let no other transaction make campus $1 until this one ends.
+select pg_advisory_xact_lock(hashtextextended('campus ' || $1::text, 0));
+
 -- name: schema_definition
 -- Compose the statement that makes schema $1. Returns: definition.
 select format('create schema if not exists %I', $1::text) as definition;

@@ -1,4 +1,4 @@
-"""The files of the embedded server: the cluster, made whole or not at all, and its settings.
+"""The files of the embedded server: where they lie, and the cluster, made whole or not at all.
 
 The area, a folder of the user who runs the program:
 
@@ -7,27 +7,37 @@ The area, a folder of the user who runs the program:
     run/              its socket, unless the path is too long for one
     postgresql.conf   settings, and pg_hba.conf and pg_ident.conf: who may connect;
                       written anew at each start, and not the server's to change
+    *.lock            who starts or stops it, who uses it, and whether it lives
 """
 
 import hashlib
 import os
 import shutil
-import stat
 import tempfile
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
 from engine.database.errors import EmbeddedServerFailed
-from engine.database.os_user import OsUser, current_user
+from engine.database.os_user import OsUser
 from engine.database.target import Role
 from ledger import queries
 
 _INITDB_TIMEOUT_S = 300
+_TEST_TIMEOUT_S = 60
 _SOCKET_PATH_MAX = 103  # bytes of sun_path without its NUL: 107 on Linux, 103 on macOS
 _SOCKET_LOCK = ".s.PGSQL.5432.lock"
-_SHARED_BUFFERS_MAX_MIB = 2048
-_IDENT_MAP = "campus"
+_UNQUOTABLE = frozenset('"$`\\\n')  # pg_ctl puts paths between double quotes for a shell
+_INITDB = (
+    f"--username={Role.SUPERUSER.value}",
+    "--auth-local=peer",  # never used: the server is started with a pg_hba.conf of ours
+    "--auth-host=scram-sha-256",
+    "--data-checksums",
+    "--encoding=UTF8",
+    "--locale=C",
+    "--locale-provider=builtin",  # sorts and folds the same on every system, after any upgrade
+    "--builtin-locale=C.UTF-8",
+)
+_SINGLE = ("-j", "-c", "exit_on_error=on", "postgres")  # -j: an empty line ends a statement
 _STATEMENTS = ("make_owner", "make_app", "make_database", "close_database", "open_database")
 
 
@@ -64,104 +74,76 @@ class Cluster:
         return Path("/tmp") / f"campus-{digest}"  # noqa: S108  short, and checked when made
 
     @property
-    def socket_lock(self) -> Path:
-        """The file by which a postmaster claims the socket."""
-        return self.socket_folder / _SOCKET_LOCK
+    def _pid_file(self) -> Path:
+        return self.data / "postmaster.pid"
 
-    def make_if_missing(self) -> None:
+    def make_if_missing(self, lock: int) -> None:
         """Make the cluster with its roles and database, unless it is there.
 
         It appears under its name by one rename, so whatever ends this process leaves no half
-        cluster. The caller holds the start lock.
+        cluster. The programs that make it hold the lock for as long as they live.
         """
+        for leftover in self.area.glob("data.new-*"):
+            shutil.rmtree(leftover)
         if self.data.exists():
             return
-        for leftover in self.area.glob("data.new-*"):
-            shutil.rmtree(leftover, ignore_errors=True)
         unfinished = Path(tempfile.mkdtemp(prefix="data.new-", dir=self.area))
         self.user.own(unfinished)
-        self._initdb(unfinished)
+        self._initdb(unfinished, lock)
         unfinished.rename(self.data)
-        _sync(self.area)
+        for folder in (self.area, self.area.parent):
+            _sync(folder)
 
-    def write_settings(self, *, shared_buffers_mib: int | None) -> None:
-        """Write the settings for the next start, and the folders that they name."""
-        for folder in (self.log, self.socket_folder):
-            _make_private(folder, self.user)
-        hba, ident = self.area / "pg_hba.conf", self.area / "pg_ident.conf"
-        hba.write_text(_who_may_connect(), encoding="utf-8")
-        ident.write_text(_who_is_who({current_user().name, self.user.name}), encoding="utf-8")
-        computed = {
-            "hba_file": str(hba),
-            "ident_file": str(ident),
-            "log_directory": str(self.log),
-            "unix_socket_directories": f'"{self.socket_folder}"',
-            "shared_buffers": f"{shared_buffers_mib or _shared_buffers_mib()}MB",
-        }
-        lines = [f"{name} = {_quoted(value)}\n" for name, value in computed.items()]
-        fixed = files("engine.database").joinpath("postgresql.conf").read_text(encoding="utf-8")
-        self.settings.write_text(fixed + "\n" + "".join(lines), encoding="utf-8")
-        for path in (hba, ident, self.settings):
-            path.chmod(0o644)
+    def postmaster_pid(self) -> int | None:
+        """Return the process id that the last postmaster wrote down, unless it left in order."""
+        try:
+            return int(self._pid_file.read_text(encoding="ascii").split("\n", 1)[0])
+        except (FileNotFoundError, ValueError):
+            return None
 
-    def _initdb(self, folder: Path) -> None:
+    def forget_dead_postmaster(self) -> None:
+        """Remove the lock files of a postmaster that is none.
+
+        Its number belongs to another program now, or to a zombie. A server that someone started
+        by hand keeps its files, and PostgreSQL will refuse to start a second one.
+        """
+        if not self._pid_file.exists() or not Path("/proc/self/cmdline").exists():
+            return
+        try:
+            command = Path(f"/proc/{self.postmaster_pid()}/cmdline").read_bytes()
+        except OSError:
+            command = b""
+        if os.fsencode(self.data) not in command:
+            (self.socket_folder / _SOCKET_LOCK).unlink(missing_ok=True)
+            self._pid_file.unlink()
+
+    def _initdb(self, folder: Path, lock: int) -> None:
         sql = queries.load("engine.database", "cluster")
         script = "".join(f"{sql.get(name)};\n\n" for name in _STATEMENTS)
-        initdb = [self.program / "bin/initdb", "-D", folder, "--username", Role.SUPERUSER.value]
-        initdb += ["--auth-local=peer", "--auth-host=scram-sha-256", "--data-checksums"]
-        initdb += ["--encoding=UTF8", "--locale=C"]
-        initdb += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-        single = [self.program / "bin/postgres", "--single", "-j", "-D", folder]
-        single += ["-c", "exit_on_error=on", "postgres"]
+        programs = self.program / "bin"
+        initdb: list[str | Path] = [programs / "initdb", "-D", folder, *_INITDB]
+        single: list[str | Path] = [programs / "postgres", "--single", "-D", folder, *_SINGLE]
         for command, stdin in ((initdb, ""), (single, script)):
-            done = self.user.run(command, stdin=stdin, timeout_s=_INITDB_TIMEOUT_S)
+            done = self.user.run(
+                command, stdin=stdin, timeout_s=_INITDB_TIMEOUT_S, pass_fds=(lock,)
+            )
             if done.returncode != 0:
                 raise EmbeddedServerFailed(f"a cluster could not be made: {done.stdout[-2000:]}")
 
 
 def make_area(area: Path, user: OsUser) -> None:
-    """Make the folder of everything, readable to the server's user but not its to change."""
+    """Make the area, open to the server's user but not its to change.
+
+    Raises EmbeddedServerFailed for a path that PostgreSQL could not use.
+    """
+    if set(str(area)) & _UNQUOTABLE:
+        raise EmbeddedServerFailed(f"pg_ctl cannot handle the path {area}")
     area.mkdir(parents=True, exist_ok=True)
     if area.stat().st_uid != os.geteuid():
         raise EmbeddedServerFailed(f"{area} belongs to another user of this system")
     area.chmod(0o700 if user.is_current else 0o755)
-
-
-def _make_private(folder: Path, user: OsUser) -> None:
-    """Make a folder that only one user can enter, or see that it is one already."""
-    try:
-        folder.mkdir(mode=0o700)
-    except FileExistsError:
-        found = folder.lstat()
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != user.uid or found.st_mode & 0o077:
-            raise EmbeddedServerFailed(
-                f"{folder} is not a private folder of user {user.name}"
-            ) from None
-    else:
-        user.own(folder)
-
-
-def _who_may_connect() -> str:
-    roles = ",".join(role.value for role in Role)
-    return f"# Who is not named here is refused.\nlocal all {roles} peer map={_IDENT_MAP}\n"
-
-
-def _who_is_who(names: set[str]) -> str:
-    pairs = [(name, role.value) for name in sorted(names) for role in Role]
-    return "".join(f'{_IDENT_MAP} "{name}" {role}\n' for name, role in pairs)
-
-
-def _quoted(value: str) -> str:
-    return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
-
-
-def _shared_buffers_mib() -> int:
-    """Return a quarter of the memory that we may use, at most 2 GiB."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    limit = Path("/sys/fs/cgroup/memory.max")  # cgroup v2: a number, or "max"
-    if limit.exists() and (text := limit.read_text(encoding="ascii").strip()).isdecimal():
-        memory = min(memory, int(text))
-    return max(64, min(memory // 4 // 1024**2, _SHARED_BUFFERS_MAX_MIB))
+    if user.run(["test", "-x", area], timeout_s=_TEST_TIMEOUT_S).returncode != 0:
+        raise EmbeddedServerFailed(f"{area} lies in a folder that user {user.name} cannot enter")
 
 
 def _sync(folder: Path) -> None:

@@ -19,17 +19,17 @@ async def connect(
 ) -> "Connection[asyncpg.Record]":
     """Open one connection whose search path is a campus. The caller closes it.
 
-    Raises DatabaseUnavailable.
+    Its limits are those of `open_pool`. Raises DatabaseUnavailable.
     """
     try:
         return await asyncpg.connect(
             target.url,
             timeout=command_timeout_s,
-            command_timeout=command_timeout_s,
+            command_timeout=2 * command_timeout_s,
             server_settings=_session(campus, command_timeout_s),
         )
     except _REFUSED as error:
-        raise DatabaseUnavailable(_reason(error)) from None
+        raise DatabaseUnavailable(_reason(error)) from error
 
 
 async def open_pool(
@@ -38,19 +38,21 @@ async def open_pool(
     """Open `size` connections whose search path is a campus. The caller closes the pool.
 
     The server gives a statement up after `command_timeout_s`, a wait for a lock after half of it,
-    and ends a transaction that waits that long for its client. Raises DatabaseUnavailable.
+    and ends a transaction that waits that long for its client; a silent server is given up after
+    twice that time. Raises DatabaseUnavailable.
     """
     try:
         return await asyncpg.create_pool(
             target.url,
             min_size=size,
             max_size=size,
+            max_inactive_connection_lifetime=0,
             timeout=command_timeout_s,
-            command_timeout=command_timeout_s,
+            command_timeout=2 * command_timeout_s,
             server_settings=_session(campus, command_timeout_s),
         )
     except _REFUSED as error:
-        raise DatabaseUnavailable(_reason(error)) from None
+        raise DatabaseUnavailable(_reason(error)) from error
 
 
 def _session(campus: str, command_timeout_s: float) -> dict[str, str]:

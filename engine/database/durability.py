@@ -1,5 +1,6 @@
 """The settings that an acknowledged transfer rests on."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 import asyncpg
@@ -21,7 +22,8 @@ _SAFE: Final = {
 """The accepted values, the usual one first. `local` and `remote_write` lose what a failover to a
 synchronous standby should keep, `off` what a crash should."""
 
-_VERSION_MIN: Final = 16_00_00  # server_version_num of PostgreSQL 16
+_VERSION: Final = "server_version_num"
+_VERSION_MIN: Final = 16_00_00  # PostgreSQL 16
 
 
 async def check_durability(connection: "Connection[asyncpg.Record]") -> None:
@@ -29,15 +31,19 @@ async def check_durability(connection: "Connection[asyncpg.Record]") -> None:
 
     A role or database may have settings of its own, so this asks as the role that posts.
     """
-    names = [*_SAFE, "server_version_num"]
-    rows = await connection.fetch(_SQL.get("list_settings"), names)
-    found = {row["name"]: row["value"] for row in rows}
+    rows = await connection.fetch(_SQL.get("list_settings"), [*_SAFE, _VERSION])
+    wrong = wrong_settings({row["name"]: row["value"] for row in rows})
+    if wrong:
+        raise UnsafeDatabase(wrong)
+
+
+def wrong_settings(found: Mapping[str, str]) -> tuple[str, ...]:
+    """Return a text for each of a server's settings under which a transfer could be lost."""
     wrong = [
         f"{name} is {found[name]}, needed is {' or '.join(safe)}"
         for name, safe in _SAFE.items()
         if found[name] not in safe
     ]
-    if int(found["server_version_num"]) < _VERSION_MIN:
-        wrong.append(f"server_version_num is {found['server_version_num']}, needed is 160000")
-    if wrong:
-        raise UnsafeDatabase(tuple(wrong))
+    if int(found[_VERSION]) < _VERSION_MIN:
+        wrong.append(f"{_VERSION} is {found[_VERSION]}, needed is {_VERSION_MIN} or later")
+    return tuple(wrong)

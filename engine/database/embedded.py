@@ -1,9 +1,9 @@
 """The embedded PostgreSQL server: started by whoever needs it first, stopped by the last one."""
 
-import re
 import time
 from contextlib import AbstractContextManager
-from enum import Enum
+from enum import IntEnum
+from math import ceil
 from pathlib import Path
 from shlex import quote
 from types import TracebackType
@@ -11,23 +11,23 @@ from typing import Self
 
 from engine.database import locks
 from engine.database.cluster import Cluster, make_area
+from engine.database.configuration import write_settings
 from engine.database.errors import EmbeddedServerFailed
 from engine.database.os_user import server_user
-from engine.database.program import readable_program
+from engine.database.program import readable_program, wheel_program
 from engine.database.target import Role, Target
 
 _DATABASE = "campus"
 _POLL_S = 0.05
-_PROBE_TIMEOUT_S = 5
+_PROBE_TIMEOUT_S = 30
 
 
-class _Answer(Enum):
+class _Answer(IntEnum):
     """What pg_isready says: its exit values."""
 
     ACCEPTS = 0
     NOT_YET = 1
     NOBODY = 2
-    NOT_ASKED = 3
 
 
 class EmbeddedServer:
@@ -47,7 +47,7 @@ class EmbeddedServer:
         start_timeout_s: float = 300,
         stop_timeout_s: float = 120,
     ) -> None:
-        self._area = data_dir.absolute()
+        self._area = data_dir.resolve()
         self._shared_buffers_mib = shared_buffers_mib
         self._start_timeout_s = start_timeout_s
         self._stop_timeout_s = stop_timeout_s
@@ -69,17 +69,15 @@ class EmbeddedServer:
     def start(self) -> None:
         """Use the server until `stop`; return when it accepts connections.
 
-        Makes the cluster the first time. Raises EmbeddedServerFailed, and TimeoutError when another
-        process keeps starting or stopping it for too long.
+        Makes the cluster the first time. Raises EmbeddedServerFailed.
         """
         if self._membership is not None:
             raise RuntimeError("this server is in use already")
         user = server_user()
         make_area(self._area, user)
         with self._alone():
-            program = readable_program(user, self._area)
+            program = readable_program(wheel_program(), user, self._area)
             self._cluster = Cluster(area=self._area, user=user, program=program)
-            self._cluster.make_if_missing()
             self._run()
             self._membership = locks.Membership(self._area / "users.lock")
 
@@ -92,11 +90,16 @@ class EmbeddedServer:
             with self._alone():
                 if membership.is_last() and self._ask() is not _Answer.NOBODY:
                     self._pg_ctl("stop", "--mode=fast", timeout_s=self._stop_timeout_s)
+                    with locks.exclusive(self._server_lock, timeout_s=self._stop_timeout_s):
+                        pass  # the last of its processes has ended
         finally:
             membership.end()
 
     def ensure_running(self) -> None:
-        """Start the server again if it died, and wait for its recovery."""
+        """Start the server again if it died, and wait for its recovery.
+
+        Raises EmbeddedServerFailed.
+        """
         if self._membership is None:
             raise RuntimeError("this server is not in use")
         with self._alone():
@@ -105,10 +108,7 @@ class EmbeddedServer:
     @property
     def pid(self) -> int | None:
         """The process id of the postmaster as it wrote it down, None after an orderly stop."""
-        try:
-            return int(self._pid_file.read_text(encoding="ascii").split("\n", 1)[0])
-        except (FileNotFoundError, ValueError):
-            return None
+        return self._started.postmaster_pid()
 
     @property
     def program(self) -> Path:
@@ -126,78 +126,79 @@ class EmbeddedServer:
         return self._cluster
 
     @property
-    def _pid_file(self) -> Path:
-        return self._area / "data" / "postmaster.pid"
+    def _server_lock(self) -> Path:
+        return self._area / "server.lock"
 
     def _alone(self) -> AbstractContextManager[None]:
         timeout_s = self._start_timeout_s + self._stop_timeout_s
         return locks.exclusive(self._area / "start.lock", timeout_s=timeout_s)
 
     def _run(self) -> None:
-        """Start the server unless it answers; after a crash, as soon as its last backends are gone.
-
-        PostgreSQL itself refuses to start beside them: they hold the shared memory.
-        """
+        """Return when the server accepts connections; start it when no process of one is left."""
         deadline = time.monotonic() + self._start_timeout_s
-        refusal = "it is still starting or stopping"
         while (answer := self._ask()) is not _Answer.ACCEPTS:
             left_s = deadline - time.monotonic()
             if left_s < 0:
-                raise EmbeddedServerFailed(f"no connection in {self._start_timeout_s} s: {refusal}")
-            if answer is _Answer.NOBODY:
-                crashed = self._has_crashed()
-                self._forget_the_dead()
-                refusal = self._launch(left_s)
-                if refusal and not crashed:
-                    raise EmbeddedServerFailed(refusal)
-            time.sleep(_POLL_S if refusal else 0)
+                raise EmbeddedServerFailed(
+                    f"PostgreSQL in {self._area} lives, but took no connection for "
+                    f"{self._start_timeout_s} s; see {self._started.log}"
+                )
+            with locks.inheritable(self._server_lock) as lock:
+                if answer is _Answer.NOBODY and lock is not None:
+                    self._launch(lock, timeout_s=left_s)
+            time.sleep(_POLL_S)
 
-    def _launch(self, timeout_s: float) -> str:
-        """Start the server and wait. Return why it did not start, or nothing."""
+    def _launch(self, lock: int, *, timeout_s: float) -> None:
+        """Start the server, made if missing, with a lock that all its processes hold.
+
+        So the processes of a server that was killed are known to be gone before the next one
+        starts: also in a container where nobody buries them, or when their numbers were given
+        to other programs, which PostgreSQL would take for itself.
+        """
         cluster = self._started
-        cluster.write_settings(shared_buffers_mib=self._shared_buffers_mib)
+        cluster.make_if_missing(lock)
+        write_settings(cluster, shared_buffers_mib=self._shared_buffers_mib)
+        cluster.forget_dead_postmaster()
         output = cluster.log / "startup.log"
-        options = f"-c config_file={quote(str(cluster.settings))}"
+        output.unlink(missing_ok=True)
+        settings = f"-c config_file={quote(str(cluster.settings))}"
         try:
-            self._pg_ctl("start", "-l", str(output), "-o", options, timeout_s=timeout_s)
-        except EmbeddedServerFailed as refusal:
+            self._pg_ctl(
+                "start", "-l", output, "-o", settings, timeout_s=timeout_s, pass_fds=(lock,)
+            )
+        except EmbeddedServerFailed as error:
             said = output.read_text(encoding="utf-8", errors="replace") if output.exists() else ""
-            return f"{refusal}; {said[-1000:]} (more in {cluster.log})"
-        return ""
+            raise EmbeddedServerFailed(f"{error} {said[-1000:]} (more in {cluster.log})") from None
 
     def _ask(self) -> _Answer:
         cluster = self._started
-        command = [cluster.program / "bin/pg_isready", "-q", "-h", str(cluster.socket_folder)]
-        command += ["-p", "5432", "-d", "postgres", "-U", Role.SUPERUSER, "-t", "3"]
-        return _Answer(cluster.user.run(command, timeout_s=_PROBE_TIMEOUT_S).returncode)
+        command: list[str | Path] = [
+            cluster.program / "bin/pg_isready",
+            "-h",
+            cluster.socket_folder,
+            "-p",
+            "5432",
+        ]
+        command += ["-d", "postgres", "-U", Role.SUPERUSER.value]
+        done = cluster.user.run(command, timeout_s=_PROBE_TIMEOUT_S)
+        if done.returncode not in set(_Answer):
+            raise EmbeddedServerFailed(f"pg_isready: {done.stdout.strip()}")
+        return _Answer(done.returncode)
 
-    def _has_crashed(self) -> bool:
+    def _pg_ctl(
+        self, action: str, *options: str | Path, timeout_s: float, pass_fds: tuple[int, ...] = ()
+    ) -> None:
         cluster = self._started
-        command = [cluster.program / "bin/pg_controldata", "-D", cluster.data]
-        state = cluster.user.run(command, timeout_s=_PROBE_TIMEOUT_S).stdout
-        return re.search(r"^Database cluster state: +shut down$", state, re.MULTILINE) is None
-
-    def _forget_the_dead(self) -> None:
-        """Remove the lock files of a postmaster that is none.
-
-        Its number may now belong to another program, or to a zombie that nobody buries (a container
-        without an init), and PostgreSQL would wait for its end.
-        """
-        pid = self.pid
-        if pid is None or not Path("/proc/self/cmdline").exists():
-            return
-        try:
-            command = Path(f"/proc/{pid}/cmdline").read_bytes()
-        except OSError:
-            command = b""
-        if bytes(self._started.data) not in command:
-            self._started.socket_lock.unlink(missing_ok=True)
-            self._pid_file.unlink(missing_ok=True)
-
-    def _pg_ctl(self, *arguments: str, timeout_s: float) -> None:
-        cluster = self._started
-        command = [cluster.program / "bin/pg_ctl", "-D", cluster.data, "-w", "-s"]
-        command += ["-t", str(max(1, int(timeout_s))), *arguments]
-        done = cluster.user.run(command, timeout_s=timeout_s + _PROBE_TIMEOUT_S)
+        command: list[str | Path] = [
+            cluster.program / "bin/pg_ctl",
+            action,
+            "-D",
+            cluster.data,
+            "-w",
+            "-s",
+        ]
+        command += ["-t", str(ceil(timeout_s)), *options]
+        limit_s = timeout_s + _PROBE_TIMEOUT_S
+        done = cluster.user.run(command, timeout_s=limit_s, pass_fds=pass_fds)
         if done.returncode != 0:
-            raise EmbeddedServerFailed(f"pg_ctl {arguments[0]}: {done.stdout.strip()[-1000:]}")
+            raise EmbeddedServerFailed(f"pg_ctl {action}: {done.stdout.strip()[-1000:]}")

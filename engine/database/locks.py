@@ -1,6 +1,6 @@
 """File locks between the processes that share one embedded server.
 
-The kernel drops a lock with the process that held it, however that process ended.
+The kernel drops a lock with the last process that holds it, however that process ended.
 """
 
 import fcntl
@@ -10,36 +10,51 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from engine.database.errors import EmbeddedServerFailed
+
 _POLL_S = 0.02
 
 
 @contextmanager
 def exclusive(path: Path, *, timeout_s: float) -> Iterator[None]:
-    """Hold the lock alone while inside. Raises TimeoutError when others keep it too long."""
+    """Hold a lock alone while inside. Raises EmbeddedServerFailed when others keep it too long."""
+    deadline = time.monotonic() + timeout_s
     descriptor = _open(path)
     try:
-        deadline = time.monotonic() + timeout_s
-        while not _try(descriptor, fcntl.LOCK_EX):
+        while not _take(descriptor, fcntl.LOCK_EX):
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{path} is held by another process")
+                raise EmbeddedServerFailed(f"{path} is held by another process")
             time.sleep(_POLL_S)
         yield
     finally:
         os.close(descriptor)
 
 
+@contextmanager
+def inheritable(path: Path) -> Iterator[int | None]:
+    """Take a lock that started processes can inherit; give its descriptor, None if it is held.
+
+    It stays held until each process that inherited the descriptor has ended.
+    """
+    descriptor = _open(path)
+    try:
+        yield descriptor if _take(descriptor, fcntl.LOCK_EX) else None
+    finally:
+        os.close(descriptor)
+
+
 class Membership:
-    """A place among the users of something: shared by all of them, known to be the last one."""
+    """A place among the users of something, which tells whether it is the last one."""
 
     def __init__(self, path: Path) -> None:
         self._descriptor = _open(path)
-        if not _try(self._descriptor, fcntl.LOCK_SH):
+        if not _take(self._descriptor, fcntl.LOCK_SH):
             os.close(self._descriptor)
-            raise RuntimeError(f"{path} is locked without the lock that goes before it")
+            raise RuntimeError(f"{path} is only locked under the lock that goes before it")
 
     def is_last(self) -> bool:
-        """Tell whether no other user is left. Only exact while nobody can join."""
-        return _try(self._descriptor, fcntl.LOCK_EX)
+        """Tell whether no other user is left. Exact while nobody can join."""
+        return _take(self._descriptor, fcntl.LOCK_EX)
 
     def end(self) -> None:
         """Give the place up."""
@@ -50,7 +65,7 @@ def _open(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
 
 
-def _try(descriptor: int, kind: int) -> bool:
+def _take(descriptor: int, kind: int) -> bool:
     try:
         fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -35,28 +35,39 @@ class OsUser:
             os.chown(path, self.uid, self.gid, follow_symlinks=False)
 
     def run(
-        self, command: Sequence[object], *, stdin: str = "", timeout_s: float
+        self,
+        command: Sequence[str | Path],
+        *,
+        timeout_s: float,
+        stdin: str = "",
+        pass_fds: tuple[int, ...] = (),
     ) -> subprocess.CompletedProcess[str]:
         """Run a command as this user, in `/`, with a clean environment; stderr joins stdout.
 
-        Raises PermissionError when this user may not execute it.
+        Raises PermissionError when this user may not execute it, and EmbeddedServerFailed when
+        it takes too long.
         """
         switch = not self.is_current
-        return subprocess.run(  # noqa: S603  no shell; the commands are ours
-            [str(part) for part in command],
-            check=False,
-            cwd="/",
-            env=_ENVIRONMENT,
-            input=stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=timeout_s,
-            user=self.uid if switch else None,
-            group=self.gid if switch else None,
-            extra_groups=[] if switch else None,
-            umask=0o077,
-        )
+        try:
+            return subprocess.run(  # noqa: S603  no shell; the commands are ours
+                command,
+                check=False,
+                cwd="/",
+                env=_ENVIRONMENT,
+                input=stdin,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                timeout=timeout_s,
+                pass_fds=pass_fds,
+                user=self.uid if switch else None,
+                group=self.gid if switch else None,
+                extra_groups=[] if switch else None,
+                umask=0o077,
+            )
+        except subprocess.TimeoutExpired:
+            raise EmbeddedServerFailed(f"{command[0]} took longer than {timeout_s} s") from None
 
 
 def current_user() -> OsUser:

@@ -31,14 +31,17 @@ class Target:
     def __post_init__(self) -> None:
         try:
             parts = urlsplit(self.url)
-            readable = parts.scheme in {"postgresql", "postgres"} and (parts.port or 1) > 0
+            readable = parts.scheme in {"postgresql", "postgres"} and parts.port != 0
         except ValueError:
             readable = False
+        else:
+            # An @ after the first / ? or # means that one of these stands in the password.
+            readable &= "@" not in parts.path + parts.query + parts.fragment
         if not readable:
             raise InvalidDatabaseUrl(
                 "the database URL is not of the form postgresql://user:password@host:port/database "
-                "(characters such as @ : / in a password are written %40 %3A %2F)"
-            ) from None
+                "(in a password, @ : / ? # are written %40 %3A %2F %3F %23)"
+            )
 
     @classmethod
     def by_socket(cls, folder: Path, role: Role, database: str) -> "Target":
