@@ -11,7 +11,7 @@ from uuid import UUID
 
 from ledger.decide import Hold, Line
 from ledger.errors import CampusError, RefusalCode, TransferConflict, TransferRefused
-from ledger.transfers import Draw, Entry, Intent, Phase, Transfer
+from ledger.transfers import Draw, Entry, Intent, Phase, Refuse, Transfer
 
 
 class Posted(NamedTuple):
@@ -25,6 +25,8 @@ class Posted(NamedTuple):
         """The id of the entry."""
         return self.lines[0].id
 
+
+_DECIDED = frozenset({None, *RefusalCode})  # anything else was taken out of use by a caller
 
 Outcome = Posted | CampusError
 """Posted, or TransferRefused, TransferConflict, EffectRefused, LedgerUnavailable as a value."""
@@ -56,14 +58,23 @@ def replay(
     found = [records[each] for each in intent.ids() if each in records]
     if not found:
         return None
-    field = (
-        _draw_difference(intent, found)
-        if isinstance(intent, Draw)
-        else _entry_difference(intent, found, holds)
-    )
+    field = _difference(intent, found, holds)
     if field is not None:
         return TransferConflict(field)
     return answer(intent, tuple(record.line for record in found), found[0].posted_at)
+
+
+def _difference(
+    intent: Intent, found: Sequence[Recorded], holds: Mapping[UUID, Hold]
+) -> str | None:
+    """Return the first field in which a request differs from what is on record under its ids."""
+    if isinstance(intent, Refuse):
+        return None
+    if found[0].line.refusal not in _DECIDED:
+        return _refused_difference(intent, found[0].line)
+    if isinstance(intent, Draw):
+        return _draw_difference(intent, found)
+    return _entry_difference(intent, found, holds)
 
 
 def _refused(intent: Intent, culprit: Line) -> TransferRefused:
@@ -79,8 +90,16 @@ def _refused(intent: Intent, culprit: Line) -> TransferRefused:
     return TransferRefused(culprit.refusal, needed_fen=needed, available_fen=available)
 
 
+def _refused_difference(intent: Entry | Draw, line: Line) -> str | None:
+    """Return the field in which an intent differs from what a caller took out of use."""
+    asked = intent if isinstance(intent, Draw) else intent.transfers[0]
+    if asked.kind != line.kind:
+        return "kind"
+    is_other_amount = asked.amount is not None and asked.amount.value != line.amount_fen
+    return "amount" if line.amount_fen and is_other_amount else None
+
+
 def _draw_difference(draw: Draw, found: Sequence[Recorded]) -> str | None:
-    """Return the first field in which a draw differs from what is on record under its ids."""
     lines = [record.line for record in found]
     first = lines[0]
     differs = {
@@ -99,17 +118,16 @@ def _draw_difference(draw: Draw, found: Sequence[Recorded]) -> str | None:
 def _entry_difference(
     entry: Entry, found: Sequence[Recorded], holds: Mapping[UUID, Hold]
 ) -> str | None:
-    """Return the first field in which an entry differs from what is on record under its ids."""
     if len(found) < len(entry.transfers) or any(each.entry_id != entry.id for each in found):
         return "transfers"
     for transfer, record in zip(entry.transfers, found, strict=True):
-        field = _difference(transfer, record.line, holds.get(transfer.id))
+        field = _transfer_difference(transfer, record.line, holds.get(transfer.id))
         if field is not None:
             return field
     return None
 
 
-def _difference(transfer: Transfer, line: Line, hold: Hold | None) -> str | None:
+def _transfer_difference(transfer: Transfer, line: Line, hold: Hold | None) -> str | None:
     asked = transfer.amount
     ends = transfer.hold_id is not None
     differs = {

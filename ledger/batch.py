@@ -1,7 +1,8 @@
 """A batch: entries that were decided one after the other and will be written together.
 
 It remembers how each account stood before its first entry, since that is what the write must
-find unchanged, and reads how each stands after from the map that the decisions go into.
+find unchanged, and how it stands after its last. The map of accounts that it decides over is
+shared: the next batch goes on from it while this one is being written.
 """
 
 from operator import attrgetter
@@ -9,8 +10,8 @@ from typing import NamedTuple
 from uuid import UUID
 
 from ledger.accounts import Account, Rule
-from ledger.decide import Decision, Hold, Line, decide
-from ledger.transfers import Draw, Effect, Intent
+from ledger.decide import Decision, Hold, Line, decide, refused_line
+from ledger.transfers import Draw, Effect, Intent, Refuse
 
 _NUMBER = attrgetter("int")  # orders ids as PostgreSQL does, and faster than UUID's own comparison
 
@@ -29,6 +30,7 @@ class Batch:
         self.accounts = accounts
         self.holds = holds
         self.before: dict[UUID, Account] = {}
+        self.after: dict[UUID, Account] = {}
         self.read: dict[UUID, int] = {}
         self.lines: list[BatchLine] = []
         self.new_holds: set[UUID] = set()
@@ -37,10 +39,14 @@ class Batch:
 
     def add(self, intent: Intent, effects: tuple[Effect, ...] = ()) -> tuple[Line, ...]:
         """Decide an intent after all that were added before it, and return its lines."""
-        entry = intent.entry(self.accounts) if isinstance(intent, Draw) else intent
-        decision = decide(self.accounts, self.holds, entry)
+        if isinstance(intent, Refuse):
+            line = refused_line(intent)
+            self.lines.append(BatchLine(line, intent.id))
+            return (line,)
         if isinstance(intent, Draw):
             self._note_read(intent.debit_accounts)
+            intent = intent.entry(self.accounts)
+        decision = decide(self.accounts, self.holds, intent)
         if decision.refusal is None:
             self._take_over(decision)
             for effect in effects:
@@ -52,9 +58,7 @@ class Batch:
 
     def moves(self) -> list[tuple[Account, Account]]:
         """Return each account that moved, before and after, in id order."""
-        return [
-            (self.before[each], self.accounts[each]) for each in sorted(self.before, key=_NUMBER)
-        ]
+        return [(self.before[each], self.after[each]) for each in sorted(self.after, key=_NUMBER)]
 
     def only_read(self) -> list[tuple[UUID, int]]:
         """Return the id and version of each account that decisions rest on but that stayed."""
@@ -69,7 +73,7 @@ class Batch:
         for account_id, after in decision.accounts.items():
             if account_id not in self.before:
                 self.before[account_id] = accounts[account_id]
-            accounts[account_id] = after
+            accounts[account_id] = self.after[account_id] = after
         for hold in decision.holds.values():
             if hold.id not in self.holds:
                 self.new_holds.add(hold.id)

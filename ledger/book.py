@@ -7,7 +7,7 @@ hand their entries to `ledger.poster`, which writes with the same functions.
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 from uuid import UUID
 
 from asyncpg import Connection, Record
@@ -17,7 +17,7 @@ from ledger.accounts import Account, Rule
 from ledger.answers import Outcome, Recorded, replay
 from ledger.batch import Batch
 from ledger.decide import Hold, HoldState, Line
-from ledger.errors import AccountConflict, AccountInUse, EffectRefused, RefusalCode
+from ledger.errors import AccountConflict, AccountInUse, EffectRefused
 from ledger.proof import leaf_hash, merkle_root
 from ledger.queries import load
 from ledger.rows import (
@@ -31,7 +31,7 @@ from ledger.rows import (
 )
 from ledger.transfers import Effect, Intent, Phase
 
-LedgerConnection = Connection[Record] | PoolConnectionProxy[Record]
+LedgerConnection: TypeAlias = "Connection[Record] | PoolConnectionProxy[Record]"
 
 _SQL = load("ledger.sql", "book")
 _ROWS_IN_CHUNK: Final = 256
@@ -113,9 +113,9 @@ async def post(connection: LedgerConnection, asked: Sequence[Asked]) -> list[Out
     """Post entries one after the other within the caller's transaction; answers in their order.
 
     An intent that is on record already is answered as it was then. All accounts are locked, so
-    what is decided here cannot be overtaken. Raises EffectRefused when the effects of what was
-    posted did not change one row each; the caller's transaction must then be rolled back, as
-    after any other error.
+    what is decided here cannot be overtaken. Raises EffectRefused when an effect of what was
+    posted did not hold; the caller's transaction must then be rolled back, as after any other
+    error.
     """
     intents = [each.intent for each in asked]
     holds = await find_holds(connection, [each for intent in intents for each in intent.hold_ids()])
@@ -139,7 +139,7 @@ async def write(connection: LedgerConnection, batch: Batch) -> datetime:
     """Write a batch within the caller's transaction and return its time.
 
     Raises Stale when an account was moved by somebody else since it was read, EffectRefused when
-    a statement of effects did not change one row for each. Then nothing may be committed.
+    an effect did not hold. Then nothing may be committed.
     """
     if not batch.lines:
         now: datetime = await connection.fetchval(_SQL.get("time_now"))
@@ -153,9 +153,8 @@ async def write(connection: LedgerConnection, batch: Batch) -> datetime:
     await _copy_lines(connection, batch, row["number"], posted_at)
     await _write_holds(connection, batch)
     for sql, rows in batch.effects.items():
-        status = await connection.execute(sql, *zip(*rows, strict=True))
-        if int(status.rpartition(" ")[2]) != len(rows):
-            raise EffectRefused("an effect did not change exactly one row")
+        if await connection.fetchval(sql, *zip(*rows, strict=True)) != len(rows):
+            raise EffectRefused("a condition that the posting depends on does not hold")
     return posted_at
 
 
@@ -278,5 +277,4 @@ def _hold(row: Record) -> Hold:
 
 def _recorded(row: Record) -> Recorded:
     kind, phase, refusal, *rest, entry_id, posted_at = row
-    code = None if refusal is None else RefusalCode(refusal)
-    return Recorded(Line(kind, Phase(phase), code, *rest), entry_id, posted_at)
+    return Recorded(Line(kind, Phase(phase), refusal, *rest), entry_id, posted_at)

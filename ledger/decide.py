@@ -15,7 +15,7 @@ from uuid import UUID
 from ledger.accounts import Account, Rule
 from ledger.errors import RefusalCode
 from ledger.money import AMOUNT_MAX_FEN
-from ledger.transfers import ENDS_A_HOLD, Entry, Phase, Transfer
+from ledger.transfers import ENDS_A_HOLD, Entry, Phase, Refuse, Transfer
 
 
 class HoldState(StrEnum):
@@ -49,7 +49,7 @@ class Line(NamedTuple):
 
     kind: str
     phase: Phase
-    refusal: RefusalCode | None
+    refusal: str | None
     id: UUID
     debit_account: UUID | None
     credit_account: UUID | None
@@ -94,6 +94,13 @@ def decide(accounts: Mapping[UUID, Account], holds: Mapping[UUID, Hold], entry: 
             return _refuse(holds, entry, transfer, line)
         lines.append(line)
     return Decision(tuple(lines), books.changed_accounts, books.changed_holds, None, ())
+
+
+def refused_line(asked: Refuse) -> Line:
+    """Return the line that takes an id out of use, which needs no deciding."""
+    amount_fen = 0 if asked.amount is None else asked.amount.value
+    named = (asked.kind, Phase.SINGLE, asked.code, asked.id, None, None, amount_fen, asked.event_at)
+    return Line(*named, *_NO_POSTING, *_NO_POSTING, None, asked.about)
 
 
 class _No(NamedTuple):

@@ -13,6 +13,7 @@ CampusError                     every error raised on purpose, in any package
 """
 
 from enum import StrEnum
+from typing import Final
 
 
 class CampusError(Exception):
@@ -63,31 +64,28 @@ class RefusalCode(StrEnum):
     CREDITS_WOULD_EXCEED_DEBITS = "credits_would_exceed_debits"
     LINKED_TRANSFER_REFUSED = "linked_transfer_refused"
 
-    @property
-    def transient(self) -> bool:
-        """Tell whether a fresh attempt, under a new id, may succeed with nothing corrected."""
-        return self in {
-            RefusalCode.INSUFFICIENT_FUNDS,
-            RefusalCode.CREDITS_WOULD_EXCEED_DEBITS,
-            RefusalCode.LINKED_TRANSFER_REFUSED,
-        }
+
+TRANSIENT_REFUSALS: Final = frozenset(
+    {RefusalCode.INSUFFICIENT_FUNDS, RefusalCode.CREDITS_WOULD_EXCEED_DEBITS}
+)
+"""Refusals after which a fresh attempt, under a new id, may succeed with nothing corrected."""
 
 
 class TransferRefused(CampusError):
     """The ledger decided no. The same id is refused for ever; nothing moved.
 
-    `code` is the `RefusalCode`. `needed_fen` and `available_fen` are known for lack of funds.
+    `code` is a `RefusalCode`, or the caller's own when it was refused with `Refuse`.
+    `needed_fen` and `available_fen` are known for lack of funds.
     """
 
     code = "transfer_refused"
 
     def __init__(
-        self, reason: RefusalCode, *, needed_fen: int | None, available_fen: int | None
+        self, code: str, *, needed_fen: int | None = None, available_fen: int | None = None
     ) -> None:
-        super().__init__(reason.value.replace("_", " "))
-        self.code = reason.value
-        self.reason = reason
-        self.transient = reason.transient
+        super().__init__(code.replace("_", " "))
+        self.code = str(code)
+        self.transient = code in TRANSIENT_REFUSALS
         self.needed_fen = needed_fen
         self.available_fen = available_fen
 
@@ -103,7 +101,7 @@ class TransferConflict(CampusError):
 
 
 class EffectRefused(CampusError):
-    """The caller's effect did not change exactly one row; nothing was posted, the id is unused."""
+    """A condition that the caller attached did not hold; nothing was posted, the id is unused."""
 
     code = "effect_refused"
     transient = True

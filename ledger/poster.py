@@ -66,7 +66,7 @@ class PosterStats:
 class Poster:
     """Posts entries in group commits. Made by `open_poster`."""
 
-    def __init__(self, pool: Pool[Record], settings: PosterSettings) -> None:
+    def __init__(self, pool: "Pool[Record]", settings: PosterSettings) -> None:
         self.stats = PosterStats()
         self._settings = settings
         self._writer = Writer(pool, give_up_after_s=settings.give_up_after_s)
@@ -182,7 +182,7 @@ class Poster:
             holds, needed = {}, frozenset[UUID]()
         else:
             holds = {each: before.holds[each] for each in before.changed_holds()}
-            needed = frozenset(before.before)
+            needed = frozenset(before.after)
         _forget_oldest(self._accounts, keep=self._settings.accounts_kept, needed=needed)
         return _Draft(Batch(self._accounts, holds), [], [])
 
@@ -218,7 +218,7 @@ class Poster:
 
 @asynccontextmanager
 async def open_poster(
-    pool: Pool[Record], settings: PosterSettings | None = None
+    pool: "Pool[Record]", settings: PosterSettings | None = None
 ) -> AsyncIterator[Poster]:
     """Run a poster over a pool; at the end finish what was taken in.
 

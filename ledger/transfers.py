@@ -19,7 +19,7 @@ from ledger.money import Fen
 ENTRY_MAX: Final = 1_000
 """Transfers that one entry may link."""
 
-_KIND_LENGTH_MAX: Final = 40
+_WORD_LENGTH_MAX: Final = 40
 
 
 class Phase(StrEnum):
@@ -62,7 +62,7 @@ class Transfer:
 
     def __post_init__(self) -> None:
         _check_id(self.id)
-        _check_kind(self.kind)
+        _check_word("kind", self.kind)
         _check_moment("event_at", self.event_at)
         if self.phase in ENDS_A_HOLD:
             self._check_end()
@@ -153,7 +153,7 @@ class Draw:
 
     def __post_init__(self) -> None:
         _check_id(self.id)
-        _check_kind(self.kind)
+        _check_word("kind", self.kind)
         _check_moment("event_at", self.event_at)
         if not self.debit_accounts or len(set(self.debit_accounts)) < len(self.debit_accounts):
             raise InvalidTransfer("debit_accounts", "needs one or more different accounts")
@@ -208,7 +208,47 @@ class Draw:
         )
 
 
-Intent = Entry | Draw
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refuse:
+    """Take an id out of use: what was not posted under it until now never will be.
+
+    The caller's own refusal becomes as final as the ledger's: `code` is the answer to whatever
+    is asked later under the id. If the id is on record already, the answer is what is there.
+    `amount` is the one that was refused, if it is known. Raises InvalidTransfer.
+    """
+
+    id: UUID
+    kind: str
+    code: str
+    event_at: datetime
+    amount: Fen | None = None
+    about: UUID | None = None
+
+    def __post_init__(self) -> None:
+        _check_id(self.id)
+        _check_word("kind", self.kind)
+        _check_word("code", self.code)
+        _check_moment("event_at", self.event_at)
+
+    @property
+    def size(self) -> int:
+        """How many transfers it means: the refused one."""
+        return 1
+
+    def ids(self) -> Sequence[UUID]:
+        """Return the id."""
+        return (self.id,)
+
+    def account_ids(self) -> Sequence[UUID]:
+        """Return nothing: no account is touched."""
+        return ()
+
+    def hold_ids(self) -> Sequence[UUID]:
+        """Return nothing: no hold is touched."""
+        return ()
+
+
+Intent = Entry | Draw | Refuse
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,8 +256,9 @@ class Effect:
     """A row for a set-based statement that runs in the transaction of the posting.
 
     Rows of all entries of a batch that name the same `sql` are handed to it at once, one array
-    for each value: $1 is the array of first values. The statement must change exactly one row
-    for each; otherwise nothing of its entry is posted.
+    for each value: $1 is the array of first values. The statement returns one number: how many
+    of the rows held and took effect. If that is not all of them, the entry whose row did not is
+    found and nothing of it is posted. Effects of a refused entry are not run.
     """
 
     sql: str
@@ -234,9 +275,9 @@ def _check_id(identifier: UUID) -> None:
         raise InvalidTransfer("id", "must be a UUIDv7")
 
 
-def _check_kind(kind: str) -> None:
-    if not kind.isidentifier() or len(kind) > _KIND_LENGTH_MAX:
-        raise InvalidTransfer("kind", f"must be a word of at most {_KIND_LENGTH_MAX} characters")
+def _check_word(field: str, word: str) -> None:
+    if not word.isidentifier() or len(word) > _WORD_LENGTH_MAX:
+        raise InvalidTransfer(field, f"must be a word of at most {_WORD_LENGTH_MAX} characters")
 
 
 def _check_moment(field: str, moment: datetime) -> None:

@@ -54,7 +54,7 @@ _SESSION: Final = "set enable_hashjoin = off; set enable_mergejoin = off"
 class Writer:
     """Commits batches over one connection of a pool, and finds the truth after a failure."""
 
-    def __init__(self, pool: Pool[Record], *, give_up_after_s: float) -> None:
+    def __init__(self, pool: "Pool[Record]", *, give_up_after_s: float) -> None:
         self._pool = pool
         self._give_up_after_s = give_up_after_s
         self._connection: PoolConnectionProxy[Record] | None = None
@@ -149,7 +149,7 @@ class Writer:
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, _PAUSE_MAX_S)
 
-    async def _connected(self) -> PoolConnectionProxy[Record]:
+    async def _connected(self) -> "PoolConnectionProxy[Record]":
         if self._connection is None:
             connection = await self._pool.acquire()
             await connection.execute(_SESSION)

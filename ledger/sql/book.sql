@@ -1,9 +1,9 @@
 -- name: find_accounts
 -- Accounts by id ($1 uuid[]); those that do not exist are missing from the answer.
-select id, kind, unit, rule, is_closed, debits_pending, debits_posted, credits_pending,
-    credits_posted, version, last_transfer
-from accounts
-where id = any($1);
+select a.id, a.kind, a.unit, a.rule, a.is_closed, a.debits_pending, a.debits_posted,
+    a.credits_pending, a.credits_posted, a.version, a.last_transfer
+from unnest($1::uuid[]) as wanted (id)
+join accounts a on a.id = wanted.id;
 
 -- name: lock_accounts
 -- The same, locked until the transaction ends, in id order, so that two writers never deadlock.
