@@ -20,7 +20,7 @@ START: Final = bytes(32)
 
 _BATCH: Final = b"\x02"
 _LINK: Final = b"\x03"
-_NUMBER_AND_TRANSFERS: Final = Struct(">qi").pack
+_NUMBER_AND_TRANSFERS: Final = Struct(">qq").pack
 _POSITION: Final = Struct(">q").pack
 
 
