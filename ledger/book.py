@@ -92,6 +92,12 @@ async def find_holds(connection: LedgerConnection, hold_ids: Iterable[UUID]) -> 
     return {row["id"]: _hold(row) for row in rows}
 
 
+async def due_holds(connection: LedgerConnection, moment: datetime, *, limit: int) -> list[Hold]:
+    """Return pending holds whose time is over at a moment, the oldest first."""
+    rows = await connection.fetch(_SQL.get("due_holds"), moment, limit)
+    return [_hold(row) for row in rows]
+
+
 async def find_lines(
     connection: LedgerConnection, transfer_ids: Iterable[UUID]
 ) -> dict[UUID, Recorded]:

@@ -9,6 +9,7 @@ CampusError                     every error raised on purpose, in any package
 ├── LedgerBusy                  the queue is full; nothing was taken in
 ├── LedgerUnavailable           PostgreSQL could not be reached in time
 ├── AccountConflict             the account's id is taken by other content
+├── AccountNotFound             there is no account with this id
 └── AccountInUse                money is held on the account, it cannot be closed
 """
 
@@ -129,6 +130,12 @@ class AccountConflict(CampusError):
     def __init__(self, field: str) -> None:
         super().__init__(f"this account id was used before with another {field}")
         self.field = field
+
+
+class AccountNotFound(CampusError):
+    """There is no account with this id."""
+
+    code = "account_not_found"
 
 
 class AccountInUse(CampusError):

@@ -3,17 +3,22 @@
 import hashlib
 import secrets
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 _VERSION_7 = 0x7 << 76
 _VARIANT = 0b10 << 62
 _RANDOM_BITS = (0xFFF << 64) | ((1 << 62) - 1)
 
 
 def uuid7(at: datetime | None = None) -> UUID:
-    """Return a new id whose first 48 bits are the milliseconds of `at`, or of the wall clock."""
-    milliseconds = time.time_ns() // 1_000_000 if at is None else int(at.timestamp() * 1000)
+    """Return a new id whose first 48 bits are the milliseconds of `at`, or of the wall clock.
+
+    Raises TypeError for a naive datetime.
+    """
+    milliseconds = time.time_ns() // 1_000_000 if at is None else (at - _EPOCH) // _MILLISECOND
     return _compose(milliseconds, secrets.randbits(128))
 
 
@@ -33,7 +38,7 @@ def time_of(identifier: UUID) -> datetime:
     """
     if identifier.version != 7:  # noqa: PLR2004  RFC 9562 calls it version 7
         raise ValueError("not a UUIDv7")
-    return datetime.fromtimestamp((identifier.int >> 80) / 1000, tz=UTC)
+    return _EPOCH + (identifier.int >> 80) * _MILLISECOND
 
 
 def _compose(milliseconds: int, random: int) -> UUID:

@@ -23,6 +23,7 @@ from ledger.batch import Batch
 from ledger.book import Asked, LedgerConnection, Stale, find_accounts, find_holds, post, write
 from ledger.decide import Hold
 from ledger.errors import EffectRefused, LedgerUnavailable
+from ledger.queries import load
 
 LOST: Final = (
     PostgresConnectionError,
@@ -47,8 +48,7 @@ _TRIES: Final = 3
 _PAUSE_S: Final = 0.05
 _PAUSE_MAX_S: Final = 1.0
 
-# Accounts are updated in the order of their ids only while the plan is a nested loop over them.
-_SESSION: Final = "set enable_hashjoin = off; set enable_mergejoin = off"
+_SQL = load("ledger.sql", "book")
 
 
 class Writer:
@@ -152,7 +152,7 @@ class Writer:
     async def _connected(self) -> "PoolConnectionProxy[Record]":
         if self._connection is None:
             connection = await self._pool.acquire()
-            await connection.execute(_SESSION)
+            await connection.execute(_SQL.get("plan_in_order"))
             self._connection = connection
         return self._connection
 

@@ -57,7 +57,7 @@ with moved as (
 ), stood as (
     select count(*) as stood
     from unnest($9::uuid[], $10::bigint[]) as d (id, version)
-    join accounts a on a.id = d.id and a.version = d.version
+    join accounts a on a.id = d.id and a.version = d.version and not a.is_closed
 )
 select counted.moved, stood.stood, nextval('batch_numbers') as number,
     clock_timestamp() as posted_at
@@ -86,7 +86,7 @@ where h.id = d.id and h.state = 'pending';
 
 -- name: due_holds
 -- Pending holds whose time is over at $1, at most $2, the oldest first.
-select id
+select id, debit_account, credit_account, amount_fen, state, expires_at, ended_by
 from holds
 where state = 'pending' and expires_at <= $1
 order by expires_at
@@ -102,7 +102,7 @@ on conflict (id) do nothing;
 -- name: close_account
 -- Close an account ($1 id) on which nothing is held. Returns its id if it was open and free.
 update accounts
-set is_closed = true, version = version + 1
+set is_closed = true
 where id = $1 and not is_closed and debits_pending = 0 and credits_pending = 0
 returning id;
 
@@ -113,3 +113,9 @@ select make_transfers_month($1);
 -- name: time_now
 -- The time of the database, for a batch with nothing to write.
 select clock_timestamp();
+
+-- name: plan_in_order
+-- Settings of a writer's session: accounts are updated in the order of their ids, and two writers
+-- never deadlock, only while the plan is a nested loop over the sorted ids.
+set enable_hashjoin = off;
+set enable_mergejoin = off;

@@ -15,7 +15,7 @@ create table accounts (
     debits_posted bigint not null default 0 check (debits_posted >= 0),
     credits_pending bigint not null default 0 check (credits_pending >= 0),
     credits_posted bigint not null default 0 check (credits_posted >= 0),
-    -- One more for every transfer that touches the account, and for closing it.
+    -- One more for every transfer that touches the account.
     version bigint not null default 0,
     -- The newest transfer that touched an account with a rule: the head of its statement chain.
     last_transfer uuid,
@@ -99,10 +99,12 @@ begin
     if to_regclass(quote_ident(current_schema) || '.' || name) is not null then
         return false;
     end if;
-    execute format('create table %I (like transfers including defaults including constraints)', name);
+    execute format(
+        'create table %I (like transfers including defaults including constraints)', name);
     alter table transfers_default disable trigger transfers_never_change;
-    execute format('with moved as (delete from transfers_default where id >= %L and id < %L
-        returning *) insert into %I select * from moved', low, high, name);
+    execute format('insert into %I table transfers_default', name);
+    execute format('delete from %I where not (id >= %L and id < %L)', name, low, high);
+    execute format('delete from transfers_default where id >= %L and id < %L', low, high);
     alter table transfers_default enable trigger transfers_never_change;
     execute format('alter table transfers attach partition %I for values from (%L) to (%L)',
         name, low, high);
@@ -141,6 +143,7 @@ create table batches (
     check ((position is null) = (chain_hash is null))
 );
 create index batches_to_seal on batches (number) where position is null;
+create index batches_by_time on batches (committed_at);
 
 grant select, insert on accounts, transfers, batches, holds to campus_app;
 grant update (is_closed, debits_pending, debits_posted, credits_pending, credits_posted, version,
