@@ -69,9 +69,10 @@ class Visitor:
     @property
     def key(self) -> str:
         """The address, or the network of 2^64 addresses that one IPv6 line has (RFC 6177)."""
-        if ":" not in self.address:
+        try:
+            address = IPv6Address(self.address.partition("%")[0])
+        except ValueError:
             return self.address
-        address = IPv6Address(self.address.partition("%")[0])
         if address.ipv4_mapped is not None:
             return str(address.ipv4_mapped)
         return str(IPv6Address(int(address) >> 64 << 64))

@@ -9,7 +9,7 @@ from uuid import UUID
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from engine.api.latency import Latency
@@ -110,7 +110,7 @@ class _Reply:
         if message["type"] == "http.response.start":
             self.is_started = True
             self.status = message["status"]
-            given = message["headers"]
+            given = message.get("headers", ())
             names = {name for name, _ in given}
             added = [header for header in self._defaults if header[0] not in names]
             message["headers"] = [*given, *added, self._request_id]
@@ -129,7 +129,7 @@ def _place_of(scope: Scope) -> tuple[str, str]:
         return endpoint.operation.name, endpoint.operation.path
     if isinstance(endpoint, NotAllowed):
         return _UNMATCHED, endpoint.template
-    if isinstance(route, Route):
+    if isinstance(route, Route | Mount):
         return route.name, route.path
     return _UNMATCHED, _UNMATCHED
 

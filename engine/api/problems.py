@@ -64,15 +64,14 @@ REFUSAL_STATUSES: Final[Mapping[ledger.RefusalCode, HTTPStatus]] = MappingProxyT
 )
 """The status of each reason for which the ledger says no."""
 
-_CLOSE: Final = (b"connection", b"close")
-
 _HEADERS: Final[Mapping[type[ledger.CampusError], RawHeaders]] = MappingProxyType(
     {
         # RFC 9110, section 11.6.1: a 401 names a way to sign in.
         errors.Unauthenticated: [(b"www-authenticate", b'Bearer realm="campus"')],
-        # The rest of the body may be on its way, and nobody will read it.
-        errors.BodyTooLarge: [_CLOSE],
-        errors.TimedOut: [_CLOSE],
+        # The rest of the body may be on its way, at the pace of somebody who is slow on purpose.
+        # A body that is too large is read to its end instead, and dropped: to close a connection
+        # with bytes unread resets it, and the caller would never see why.
+        errors.TimedOut: [(b"connection", b"close")],
     }
 )
 
@@ -134,7 +133,7 @@ def render_error(error: ledger.CampusError, request_id: UUID) -> Rendered:
     problem = Problem(
         type=type_of(error.code),
         title=title_of(error.code),
-        status=status,
+        status=status.value,
         detail=str(error),
         code=error.code,
         instance=f"urn:uuid:{request_id}",
@@ -179,7 +178,7 @@ def _bare(status: HTTPStatus, code: str, request_id: UUID) -> Problem:
     return Problem(
         type=type_of(code),
         title=title_of(code),
-        status=status,
+        status=status.value,
         detail=status.description,
         code=code,
         instance=f"urn:uuid:{request_id}",
