@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from engine.argon import ArgonParameters, ArgonPool, Hasher
 from engine.audit_trail import Actor, ActorKind
+from engine.errors import NotSignedIn, WrongCredentials
 from engine.passwords import Credentials, seed_passwords
 from engine.people import NewPerson, Person, PersonKind, add_person
 from engine.permissions import Role
@@ -94,6 +95,22 @@ class Doors:
     ) -> SignedIn:
         """Sign a person in."""
         return await self.sign_in.sign_in(as_person(number, password), client)
+
+    async def lets_in(self, password: str) -> bool:
+        """Tell whether the door opens for a password of 20190001."""
+        try:
+            await self.enter(password=password)
+        except WrongCredentials:
+            return False
+        return True
+
+    async def knows(self, signed_in: SignedIn) -> bool:
+        """Tell whether a session is live."""
+        try:
+            await self.principal(signed_in)
+        except NotSignedIn:
+            return False
+        return True
 
     async def principal(self, signed_in: SignedIn) -> PersonPrincipal:
         """Return the person behind a session."""
