@@ -151,7 +151,7 @@ async def write(connection: LedgerConnection, batch: Batch) -> datetime:
         now: datetime = await connection.fetchval(_SQL.get("time_now"))
         return now
     moves, read = batch.moves(), batch.only_read()
-    row = await connection.fetchrow(_SQL.get("move_accounts"), *_columns_of(moves), *_pairs(read))
+    row = await connection.fetchrow(_SQL.get("move_accounts"), *columns_of(moves), *_pairs(read))
     assert row is not None
     if row["moved"] != len(moves) or row["stood"] != len(read):
         raise Stale
@@ -162,6 +162,20 @@ async def write(connection: LedgerConnection, batch: Batch) -> datetime:
         if await connection.fetchval(sql, *zip(*rows, strict=True)) != len(rows):
             raise EffectRefused("a condition that the posting depends on does not hold")
     return posted_at
+
+
+def columns_of(moves: Sequence[tuple[Account, Account]]) -> tuple[list[object], ...]:
+    """Return $1 to $8 of the statement `move_accounts`."""
+    return (
+        [after.id for _, after in moves],
+        [after.debits_pending - before.debits_pending for before, after in moves],
+        [after.debits_posted - before.debits_posted for before, after in moves],
+        [after.credits_pending - before.credits_pending for before, after in moves],
+        [after.credits_posted - before.credits_posted for before, after in moves],
+        [None if before.rule is Rule.NONE else before.version for before, _ in moves],
+        [after.version - before.version for before, after in moves],
+        [after.last_transfer for _, after in moves],
+    )
 
 
 async def make_months(connection: LedgerConnection, moments: Iterable[datetime]) -> int:
@@ -244,20 +258,6 @@ async def _write_holds(connection: LedgerConnection, batch: Batch) -> None:
         )
         if status != f"UPDATE {len(ended)}":
             raise Stale
-
-
-def _columns_of(moves: Sequence[tuple[Account, Account]]) -> tuple[list[object], ...]:
-    """Return $1 to $8 of the statement `move_accounts`."""
-    return (
-        [after.id for _, after in moves],
-        [after.debits_pending - before.debits_pending for before, after in moves],
-        [after.debits_posted - before.debits_posted for before, after in moves],
-        [after.credits_pending - before.credits_pending for before, after in moves],
-        [after.credits_posted - before.credits_posted for before, after in moves],
-        [None if before.rule is Rule.NONE else before.version for before, _ in moves],
-        [after.version - before.version for before, after in moves],
-        [after.last_transfer for _, after in moves],
-    )
 
 
 def _pairs(read: Sequence[tuple[UUID, int]]) -> tuple[list[UUID], list[int]]:

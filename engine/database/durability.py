@@ -1,15 +1,11 @@
 """The settings that an acknowledged transfer rests on."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
-
-import asyncpg
+from typing import Final
 
 from engine.database.errors import UnsafeDatabase
 from ledger import queries
-
-if TYPE_CHECKING:
-    from asyncpg.connection import Connection
+from ledger.book import LedgerConnection
 
 _SQL = queries.load("engine.database", "durability")
 
@@ -26,7 +22,7 @@ _VERSION: Final = "server_version_num"
 _VERSION_MIN: Final = 16_00_00  # PostgreSQL 16
 
 
-async def check_durability(connection: "Connection[asyncpg.Record]") -> None:
+async def check_durability(connection: LedgerConnection) -> None:
     """Raise UnsafeDatabase, naming each setting that is wrong, its value and the one needed.
 
     A role or database may have settings of its own, so this asks as the role that posts.

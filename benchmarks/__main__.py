@@ -1,0 +1,38 @@
+"""Run benchmarks: `python -m benchmarks [NAME ...]`; without a name, all of them."""
+
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Final
+
+import uvloop
+from rich.console import Console
+from rich.markdown import Markdown
+
+from benchmarks import ledger
+from benchmarks.report import Report, markdown, write
+
+BENCHMARKS: Final[dict[str, Callable[[], Coroutine[None, None, Report]]]] = {
+    "ledger": ledger.measure,
+}
+
+
+def main(names: list[str]) -> int:
+    """Run the named benchmarks one after the other; return 1 when the books did not balance."""
+    console = Console()
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        console.print(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
+        return 2
+    is_sound = True
+    for name in names or BENCHMARKS:
+        console.print(f"measuring {name} ...")
+        report = uvloop.run(BENCHMARKS[name]())
+        folder = write(report)
+        console.print(Markdown(markdown(report)))
+        console.print(f"written to {folder}")
+        is_sound = is_sound and not report.findings
+    return 0 if is_sound else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
