@@ -1,6 +1,6 @@
 -- name: reserve_try
--- Take a try at person $1's PIN, counted under key $2 at time $3 with pauses $4 and forget_after $5.
--- Returns the PIN on record with the answer of the function; nothing when there is no PIN.
+-- Take a try at person $1's PIN, counted under key $2 at time $3 with pauses $4 and forget_after
+-- $5. Returns the PIN on record with the answer of the function; nothing when there is no PIN.
 select pins.hash, pins.key_id, pins.version, tried.failures, tried.paused_until
 from pins
 left join lateral reserve_try($2, $3, $4, $5) as tried on true
@@ -30,8 +30,8 @@ where person_id = $1 and version = $2
 returning person_id;
 
 -- name: put_pins
--- Give people a PIN, whether or not they have one. Arrays of one item for each person: $1 person_id,
--- $2 hash; and $3 server key, $4 changed_at.
+-- Give people a PIN, whether or not they have one. Arrays of one item for each person:
+-- $1 person_id, $2 hash; and $3 server key, $4 changed_at.
 insert into pins (person_id, hash, key_id, changed_at)
 select person_id, hash, $3, $4
 from unnest($1::uuid[], $2::text[]) as given (person_id, hash)
