@@ -69,7 +69,7 @@ class Client:
         except ValueError:
             return self.address.replace("\0", "")[:_ADDRESS_MAX]
         if isinstance(address, IPv6Address):
-            whole = address.ipv4_mapped or ip_network((address, 64), strict=False)
+            whole = address.ipv4_mapped or ip_network((int(address), 64), strict=False)
             return str(whole)
         return str(address)
 

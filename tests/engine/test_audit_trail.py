@@ -15,15 +15,13 @@ from engine.audit_trail import (
     ActorKind,
     AuditEvent,
     AuditHead,
-    Fault,
     Subject,
-    Verdict,
     find_head,
     list_events,
     record,
     record_reading,
-    verify_trail,
 )
+from engine.audit_verification import Fault, Verdict, verify_trail
 from ledger.book import LedgerConnection
 from tests.databases import Database
 from tests.identities import START, SYSTEM, at_once

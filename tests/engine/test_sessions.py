@@ -1,12 +1,14 @@
 """Sessions: how they end, and that an ended one is of no use from that moment."""
 
+import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
+import asyncpg
 import pytest
 
-from engine.errors import NotSignedIn, SessionNotFound
+from engine.errors import NotSignedIn, SessionNotFound, WrongCredentials
 from engine.permissions import Role
 from engine.principals import Owner, OwnerKind, PersonPrincipal, Principal, StaffPrincipal
 from engine.sessions import (
@@ -22,11 +24,22 @@ from engine.sessions import (
     open_session,
 )
 from ledger.book import LedgerConnection
-from tests.identities import ELSEWHERE, HOME, START, Doors, as_staff, at_once
+from tests.identities import (
+    ELSEWHERE,
+    HOME,
+    START,
+    Doors,
+    Gate,
+    as_person,
+    as_staff,
+    at_once,
+)
 
 if TYPE_CHECKING:
     from asyncpg import Record
     from asyncpg.pool import Pool
+
+CHANGE_PASSWORD = "update passwords set version = version + 1"
 
 
 async def principal(doors: Doors, signed_in: SignedIn) -> Principal:
@@ -209,6 +222,39 @@ async def test_a_password_changed_since_it_was_checked_opens_nothing(doors: Door
         assert await open_session(connection, owner, version=2, client=HOME, at=START)
 
 
+@pytest.mark.parametrize("statement", ["update people set state = 'left'", CHANGE_PASSWORD])
+async def test_opening_a_session_makes_a_suspension_or_a_new_password_wait_for_it(
+    doors: Doors, statement: str
+) -> None:
+    owner = Owner(OwnerKind.PERSON, (await doors.person()).id)
+    async with doors.pool.acquire() as opening, doors.pool.acquire() as ending:
+        await ending.execute("set lock_timeout = '20ms'")
+        async with opening.transaction():
+            await open_session(opening, owner, version=1, client=HOME, at=START)
+            with pytest.raises(asyncpg.LockNotAvailableError):
+                await ending.execute(statement)
+        await ending.execute(statement)
+        assert await open_session(opening, owner, version=1, client=HOME, at=START) is None
+
+
+@pytest.mark.parametrize("kind", OwnerKind)
+async def test_who_is_not_active_any_more_when_the_password_was_checked_stays_out(
+    doors: Doors, kind: OwnerKind
+) -> None:
+    await doors.person()
+    await doors.staff()
+    gate = Gate(doors.argon)
+    attempt = as_person() if kind is OwnerKind.PERSON else as_staff()
+    async with asyncio.TaskGroup() as group:
+        signing_in = group.create_task(at_once([doors.sign_in.sign_in(attempt, HOME)]))
+        await gate.reached.wait()
+        await doors.pool.execute("update people set state = 'suspended'")
+        await doors.pool.execute("update staff set state = 'disabled'")
+        gate.opened.set()
+    assert isinstance(signing_in.result()[0], WrongCredentials)
+    assert await count_sessions(doors.pool) == 0
+
+
 async def test_sessions_that_are_over_are_forgotten_in_the_end(doors: Doors) -> None:
     await doors.person()
     await doors.enter()
@@ -228,6 +274,7 @@ async def test_sessions_that_are_over_are_forgotten_in_the_end(doors: Doors) -> 
         ("203.0.113.7", "203.0.113.7"),
         ("::ffff:203.0.113.7", "203.0.113.7"),
         ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
         ("unix socket", "unix socket"),
         ("x\0y" + "z" * 200, "xy" + "z" * 98),
     ],
