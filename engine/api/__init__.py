@@ -7,7 +7,7 @@ all operations have in common happens here, and nothing that concerns the campus
 from engine.api.access import Access, Anybody, Bearer, Cookie, Principal, Scheme, Visitor
 from engine.api.arrivals import Bounds
 from engine.api.cursors import Cursors, Page, PageParameters
-from engine.api.errors import Forbidden, InvalidRequest, RateLimited, Unauthenticated
+from engine.api.errors import InvalidRequest
 from engine.api.frame import Frame
 from engine.api.latency import Latency
 from engine.api.openapi import About
@@ -29,7 +29,6 @@ __all__ = [
     "CampusTime",
     "Cookie",
     "Cursors",
-    "Forbidden",
     "Frame",
     "InvalidRequest",
     "Latency",
@@ -41,10 +40,8 @@ __all__ = [
     "PageParameters",
     "Principal",
     "RateLimit",
-    "RateLimited",
     "Received",
     "Scheme",
-    "Unauthenticated",
     "Visitor",
     "campus_time",
     "compile_operations",

@@ -56,7 +56,7 @@ class Access(Protocol[P_co]):
         ...
 
     async def authenticate(self, connection: HTTPConnection) -> P_co:
-        """Return who calls. Raises Unauthenticated or Forbidden."""
+        """Return who calls. Raises NotSignedIn or NotAllowed (`engine.errors`)."""
         ...
 
 

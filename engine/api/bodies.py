@@ -66,7 +66,7 @@ def decode(body: bytes, form: type[T]) -> T:
         raise InvalidRequest("body", "not JSON") from None
     if rb"\u0000" in body:
         raise InvalidRequest("body", "contains the character NUL")
-    _DISTINCT.decode(body.decode())
+    _DISTINCT.raw_decode(body.decode().lstrip())
     return value
 
 

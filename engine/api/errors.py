@@ -1,20 +1,39 @@
 """How a request can fail before an operation sees it.
 
 CampusError
+├── PathNotFound                no operation has this path
+├── MethodNotAllowed            operations of this path have other methods
 ├── InvalidRequest              body, path, query or header is not what was asked for; names it
 ├── InvalidCursor               not a cursor that this listing gave out
 ├── IdempotencyKeyMissing       a request that moves money has no id
 ├── IdempotencyKeyMismatch      header and body name different ids
-├── Unauthenticated             nobody we know; sign in first
-├── Forbidden                   we know who asks, and the answer is no
 ├── BodyTooLarge                more bytes than the operation takes
 ├── UnsupportedMediaType        the body is not declared as JSON
 ├── RateLimited                 too many requests; says when to come back
 ├── ServerBusy                  too many requests by everybody; nothing was taken in
-└── TimedOut                    no answer in time; the outcome is open
+├── TimedOut                    no answer in time; the outcome is open
+└── InternalError               our mistake, of whatever kind; the outcome is open
 """
 
 from ledger.errors import CampusError
+
+
+class PathNotFound(CampusError):
+    """A path that no operation has."""
+
+    code = "path_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("nothing is here")
+
+
+class MethodNotAllowed(CampusError):
+    """A method that the operations of this path do not have; the header `Allow` names theirs."""
+
+    code = "method_not_allowed"
+
+    def __init__(self) -> None:
+        super().__init__("this path has other methods")
 
 
 class InvalidRequest(CampusError):
@@ -54,24 +73,6 @@ class IdempotencyKeyMismatch(CampusError):
     def __init__(self) -> None:
         super().__init__("the Idempotency-Key header and the `id` in the body differ")
         self.field = "id"
-
-
-class Unauthenticated(CampusError):
-    """A request by nobody we know: no credentials, or none that are valid now."""
-
-    code = "unauthenticated"
-
-    def __init__(self) -> None:
-        super().__init__("sign in first")
-
-
-class Forbidden(CampusError):
-    """A request by somebody who may not do this."""
-
-    code = "forbidden"
-
-    def __init__(self) -> None:
-        super().__init__("this is not open to you")
 
 
 class BodyTooLarge(CampusError):
@@ -127,3 +128,12 @@ class TimedOut(CampusError):
     def __init__(self) -> None:
         super().__init__("no answer in time; ask again under the same id")
         self.retry_after_s = 1
+
+
+class InternalError(CampusError):
+    """Our mistake. The outcome is open; whoever asks us about it names the request's id."""
+
+    code = "internal_error"
+
+    def __init__(self) -> None:
+        super().__init__("this should not have happened; please tell us the request id")

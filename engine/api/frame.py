@@ -1,19 +1,21 @@
 """What surrounds every request: its id, log line, latency, headers, and the last word on errors."""
 
+import contextlib
 import time
-import traceback
 from collections.abc import Awaitable
 from typing import Final
 from uuid import UUID
 
 import structlog
+from msgspec.structs import replace
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from engine.api.errors import InternalError, MethodNotAllowed, PathNotFound
 from engine.api.latency import Latency
-from engine.api.problems import RawHeaders, Rendered, render_bug, render_error, render_http
+from engine.api.problems import RawHeaders, Rendered, render
 from engine.api.routes import Endpoint, NotAllowed
 from ledger.errors import CampusError
 from ledger.ids import uuid7
@@ -53,9 +55,7 @@ class Frame:
         text = str(request_id)
         structlog.contextvars.bind_contextvars(request_id=text)
         scope["request_id"] = request_id
-        scope["app"] = (
-            self  # Starlette's router then raises what it would else answer in plain text
-        )
+        scope["app"] = self  # makes Starlette's router raise 404 and 405 instead of answering
         reply = _Reply(scope, send, text)
         try:
             await self._answer(scope, receive, reply, request_id)
@@ -69,13 +69,8 @@ class Frame:
             await self._router(scope, receive, reply)
         except ClientDisconnect:
             return
-        except CampusError as error:
-            rendered = _rendered(error, request_id)
-        except HTTPException as error:
-            rendered = render_http(error, request_id)
         except Exception as error:  # noqa: BLE001  the outermost place: nothing may leak from here
-            _log_bug(error)
-            rendered = render_bug(request_id)
+            rendered = _rendered(error, request_id)
         else:
             return
         if not reply.is_started:  # else the server closes the connection: half an answer is none
@@ -130,27 +125,20 @@ def _place_of(scope: Scope) -> tuple[str, str]:
     if isinstance(endpoint, NotAllowed):
         return _UNMATCHED, endpoint.template
     if isinstance(route, Route | Mount):
-        return route.name, route.path
+        return route.path, route.path
     return _UNMATCHED, _UNMATCHED
 
 
-def _rendered(error: CampusError, request_id: UUID) -> Rendered:
-    try:
-        return render_error(error, request_id)
-    except LookupError:
-        _log_bug(error)
-        return render_bug(request_id)
-
-
-def _log_bug(error: Exception) -> None:
-    """Log where and what, without the message: it may hold what the caller sent."""
-    kinds = []
-    cause: BaseException | None = error
-    while cause is not None:
-        kinds.append(type(cause).__qualname__)
-        cause = cause.__cause__ or cause.__context__
-    frames = [
-        f"{frame.f_code.co_filename}:{line} {frame.f_code.co_qualname}"
-        for frame, line in traceback.walk_tb(error.__traceback__)
-    ]
-    log.error("request failed", error=kinds, frames=frames)
+def _rendered(error: Exception, request_id: UUID) -> Rendered:
+    match error:
+        case HTTPException(status_code=404):
+            return render(PathNotFound(), request_id)
+        case HTTPException(status_code=405, headers=headers):
+            rendered = render(MethodNotAllowed(), request_id)
+            allow = (b"allow", (headers or {}).get("Allow", "").encode())
+            return replace(rendered, headers=[*rendered.headers, allow])
+    if isinstance(error, CampusError):
+        with contextlib.suppress(LookupError):  # one without a status is a mistake of ours
+            return render(error, request_id)
+    log.error("request failed", exc_info=error)
+    return render(InternalError(), request_id)

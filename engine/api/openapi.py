@@ -12,7 +12,7 @@ from engine.api.access import Bearer, Cookie, Scheme
 from engine.api.declarations import names_in
 from engine.api.idempotency import HEADER
 from engine.api.operations import AnyOperation
-from engine.api.problems import INTERNAL_ERROR, MEDIA_TYPE, Problem, codes_of
+from engine.api.problems import MEDIA_TYPE, ProblemDetails, codes_of
 from engine.api.wire import Nothing
 from ledger.errors import CampusError
 
@@ -25,6 +25,7 @@ _ALWAYS: Final = (
     errors.RateLimited,
     errors.ServerBusy,
     errors.TimedOut,
+    errors.InternalError,
 )
 _WITH_BODY: Final = (errors.BodyTooLarge, errors.UnsupportedMediaType)
 _MOVING_MONEY: Final = (errors.IdempotencyKeyMissing, errors.IdempotencyKeyMismatch)
@@ -137,7 +138,7 @@ def describe(operations: Sequence[AnyOperation], about: About) -> Document:
 
 
 def errors_of(operation: AnyOperation) -> list[type[CampusError]]:
-    """Return every class of error that an operation may answer on purpose."""
+    """Return every class of error that an operation may answer."""
     kinds: list[type[CampusError]] = [*_ALWAYS, *operation.access.errors, *operation.errors]
     if operation.body is not Nothing:
         kinds += _WITH_BODY
@@ -148,7 +149,7 @@ def errors_of(operation: AnyOperation) -> list[type[CampusError]]:
 
 def codes_by_status(operation: AnyOperation) -> dict[HTTPStatus, list[str]]:
     """Return the codes of all errors that an operation may answer, by status."""
-    statuses = {INTERNAL_ERROR: HTTPStatus.INTERNAL_SERVER_ERROR}
+    statuses: dict[str, HTTPStatus] = {}
     for kind in errors_of(operation):
         statuses |= codes_of(kind)
     found: dict[HTTPStatus, list[str]] = {}
@@ -164,7 +165,7 @@ class _Schemas:
         forms = {one.parameters: None for one in operations}
         bodies = {kind: None for one in operations for kind in (one.body, one.response)}
         bodies.pop(Nothing, None)
-        kinds = [Problem, *bodies, *forms]
+        kinds = [ProblemDetails, *bodies, *forms]
         references, components = msgspec.json.schema_components(kinds, ref_template=_REF)
         self._references = dict(zip(kinds, references, strict=True))
         self._components = components
@@ -238,7 +239,7 @@ def _success(operation: AnyOperation, schemas: _Schemas) -> Response:
 
 def _failure(status: HTTPStatus, codes: Sequence[str], schemas: _Schemas) -> Response:
     narrowed = {"properties": {"code": {"enum": list(codes)}}}
-    content = Content(schema={"allOf": [schemas.reference(Problem), narrowed]})
+    content = Content(schema={"allOf": [schemas.reference(ProblemDetails), narrowed]})
     listed = ", ".join(f"`{code}`" for code in codes)
     return Response(description=f"{status.phrase}: {listed}", content={MEDIA_TYPE: content})
 

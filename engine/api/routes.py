@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from engine.api.access import Scheme
 from engine.api.arrivals import Arrival, Bounds, Entrance
 from engine.api.declarations import check, names_in
+from engine.api.errors import MethodNotAllowed, PathNotFound
 from engine.api.openapi import About, describe, errors_of
 from engine.api.operations import AnyOperation, Method
 from engine.api.places import Gate, Places
@@ -110,7 +111,8 @@ def compile_operations(
     """
     check(operations)
     document = describe(operations, about)
-    page = render(document, {kind for operation in operations for kind in errors_of(operation)})
+    kinds = {kind for operation in operations for kind in errors_of(operation)}
+    page = render(document, kinds | {PathNotFound, MethodNotAllowed})
     return [
         OperationsRoute(_endpoints(operations, bounds=bounds, clock=clock)),
         _text_route(
@@ -157,7 +159,7 @@ def _text_route(path: str, text: bytes, *, headers: Mapping[str, str]) -> Route:
     async def answer(_: Request) -> Response:
         return Response(text, headers=headers)
 
-    return Route(path, answer, name=path)
+    return Route(path, answer)
 
 
 class _Node:

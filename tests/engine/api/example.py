@@ -29,10 +29,11 @@ from engine.api import (
     PageParameters,
     RateLimit,
     Received,
-    Unauthenticated,
+    Scheme,
     Visitor,
     campus_time,
 )
+from engine.errors import NotSignedIn
 from ledger.errors import CampusError, RefusalCode, TransferConflict, TransferRefused
 
 ABOUT = About(title="Example", version="1", description="A campus to ask questions of.")
@@ -55,13 +56,13 @@ class Member:
 
 
 class Members:
-    schemes = (Bearer(name="member", description="The member's token."),)
-    errors = (Unauthenticated,)
+    schemes: tuple[Scheme, ...] = (Bearer(name="member", description="The member's token."),)
+    errors: tuple[type[CampusError], ...] = (NotSignedIn,)
 
     async def authenticate(self, connection: HTTPConnection) -> Member:
         scheme, _, name = connection.headers.get("authorization", "").partition(" token-of-")
         if scheme != "Bearer":
-            raise Unauthenticated
+            raise NotSignedIn
         return Member(name)
 
 

@@ -80,6 +80,6 @@ async def _listening(
         for connection in tuple(state.connections):
             connection.shutdown()
         await asyncio.gather(*state.tasks)
-        while state.connections:
+        while state.connections:  # noqa: ASYNC110  nothing tells when one is lost
             await asyncio.sleep(0)
         await listener.wait_closed()

@@ -1,17 +1,19 @@
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
-import structlog
 from prometheus_client import CollectorRegistry
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, StreamingResponse
+from starlette.responses import HTMLResponse
 from starlette.routing import Mount, Route
+from starlette.types import Receive, Scope, Send
+from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
+from engine.logs import tell_error
 from tests.engine.api.serving import ALICE, JSON, Served, serving
 from tests.engine.api.test_bodies import payment
 
@@ -20,7 +22,7 @@ POLICY = {"content-security-policy": "default-src 'self'"}
 
 @pytest.fixture
 def logged() -> Iterator[list[EventDict]]:
-    with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as events:
+    with capture_logs(processors=[merge_contextvars, tell_error]) as events:
         yield events
 
 
@@ -28,6 +30,13 @@ def requests_counted(registry: CollectorRegistry, operation: str, status: str) -
     return registry.get_sample_value(
         "campus_http_request_duration_seconds_count", {"operation": operation, "status": status}
     )
+
+
+class BreaksOff:
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200})
+        await send({"type": "http.response.body", "body": b"half", "more_body": True})
+        raise ValueError("secret")
 
 
 async def page(_: Request) -> HTMLResponse:
@@ -135,16 +144,9 @@ async def test_a_bug_is_logged_with_its_place_and_its_request(
 
 
 async def test_an_answer_that_breaks_off_closes_its_connection(logged: list[EventDict]) -> None:
-    async def broken(_: Request) -> StreamingResponse:
-        async def parts() -> AsyncIterator[bytes]:
-            yield b"half"
-            raise ValueError("secret")
-
-        return StreamingResponse(parts())
-
-    async with serving(routes=[Route("/broken", broken)]) as served:
+    async with serving(routes=[Mount("/broken", BreaksOff())]) as served:
         with pytest.raises(httpx.RemoteProtocolError):
-            await served.client.get("/broken")
+            await served.client.get("/broken/")
     assert [line["event"] for line in logged] == ["request failed", "request"]
 
 

@@ -1,10 +1,15 @@
 from http import HTTPStatus
+from types import ModuleType
 from uuid import UUID, uuid4
 
 import pytest
 
-from engine.api.errors import Forbidden, ServerBusy
-from engine.api.problems import REFUSAL_STATUSES, codes_of
+import engine.api.errors
+import engine.errors
+import ledger.errors
+from engine.api.errors import ServerBusy
+from engine.api.problems import codes_of
+from engine.errors import CellError, ImportRefused, NotAllowed, Problem
 from ledger.errors import (
     CampusError,
     LedgerBusy,
@@ -17,7 +22,7 @@ from tests.engine.api.example import NoStatus, World, insufficient
 from tests.engine.api.serving import ALICE, Served, serving
 
 
-class TooTired(Forbidden):
+class TooTired(NotAllowed):
     """A narrower error without a row of its own."""
 
     code = "too_tired"
@@ -31,7 +36,7 @@ class TooTired(Forbidden):
         (LedgerBusy, 503, "ledger_busy"),
         (LedgerUnavailable, 503, "ledger_unavailable"),
         (ServerBusy, 503, "server_busy"),
-        (TooTired, 403, "too_tired"),
+        (lambda: TooTired("sleep"), 403, "too_tired"),
         (NoStatus, 500, "internal_error"),
         (lambda: ValueError("secret"), 500, "internal_error"),
     ],
@@ -76,6 +81,15 @@ async def test_whoever_may_come_back_is_told_when(error: type[CampusError]) -> N
     assert (answer.headers["retry-after"], answer.json()["retry_after_s"]) == ("1", 1)
 
 
+async def test_what_is_wrong_in_a_table_is_listed_by_cell(served: Served) -> None:
+    cell = CellError(row=3, column="number", problem=Problem.REPEATED, first_row=2)
+    served.world.errors["import"] = lambda: ImportRefused((cell,))
+    problem = (await served.client.get("/v1/failures/import")).json()
+    assert problem["errors"] == [
+        {"row": 3, "column": "number", "problem": "repeated", "first_row": 2}
+    ]
+
+
 async def test_what_we_did_not_foresee_says_nothing_but_its_request(served: Served) -> None:
     served.world.errors["bug"] = lambda: ValueError("card 6222021234567890")
     answer = await served.client.get("/v1/failures/bug")
@@ -85,7 +99,7 @@ async def test_what_we_did_not_foresee_says_nothing_but_its_request(served: Serv
 
 async def test_an_unknown_path_is_a_problem(served: Served) -> None:
     answer = await served.client.get("/v1/nowhere")
-    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert (answer.status_code, answer.json()["code"]) == (404, "path_not_found")
     assert answer.headers["content-type"] == "application/problem+json"
 
 
@@ -99,7 +113,7 @@ async def test_a_method_that_a_path_does_not_have_is_a_problem_that_names_others
 
 async def test_a_stranger_is_told_how_to_sign_in(served: Served) -> None:
     answer = await served.client.get("/v1/entries")
-    assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
+    assert (answer.status_code, answer.json()["code"]) == (401, "not_signed_in")
     assert answer.headers["www-authenticate"] == 'Bearer realm="campus"'
 
 
@@ -111,12 +125,20 @@ async def test_the_request_id_is_new_for_each_request(served: Served) -> None:
     assert len(ids) == 2
 
 
-def test_every_refusal_of_the_ledger_has_a_status() -> None:
-    assert set(REFUSAL_STATUSES) == set(RefusalCode)
+@pytest.mark.parametrize("module", [engine.errors, engine.api.errors, ledger.errors])
+def test_every_error_that_an_operation_may_raise_has_a_status(module: ModuleType) -> None:
+    kinds = [
+        kind
+        for kind in vars(module).values()
+        if isinstance(kind, type) and issubclass(kind, CampusError) and kind is not CampusError
+    ]
+    assert kinds
+    for kind in kinds:
+        assert codes_of(kind)
 
 
-def test_a_refusal_may_have_every_code_of_the_ledger() -> None:
-    assert list(codes_of(TransferRefused)) == [code.value for code in RefusalCode]
+def test_every_reason_of_the_ledger_has_a_status() -> None:
+    assert set(codes_of(TransferRefused)) == set(RefusalCode)
 
 
 def test_an_error_nobody_gave_a_status_is_named() -> None:
