@@ -26,6 +26,7 @@ from terminals.messages import (
     Hello,
     Ping,
     Request,
+    Session,
     Undecided,
     Welcome,
 )
@@ -116,8 +117,8 @@ class Channel:
             return reason
 
     def _take(self, message: FromEngine) -> None:
-        if isinstance(message, Challenge | Welcome):
-            raise MalformedFrame("the handshake is over")
+        if isinstance(message, Challenge | Welcome | Session):
+            raise MalformedFrame("this has no place after the handshake")
         if isinstance(message, Goodbye):
             self._is_open = False
             self._reconnect_after_s = message.reconnect_after_s

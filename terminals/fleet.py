@@ -1,7 +1,10 @@
 """A fleet of simulated tills in one process, each with a link, a queue and a cashier of its own.
 
     fleet = Fleet(identities, LinkOptions(url=...), clock=wall_clock)
-    await fleet.run(orders)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(fleet.run())
+        fleet.queue(Order(till=0, card=..., amount=Fen(1250)))
+        fleet.close()
 
 A till serves one customer after the other and does what real ones do: it reverses what it got no
 answer to, takes a purchase back, or gives part of the money back. What came of it all is counted
@@ -10,7 +13,7 @@ in `figures`.
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, assert_never
@@ -86,7 +89,7 @@ class FleetFigures:
 
 
 class Fleet:
-    """Tills that serve the orders they are given."""
+    """Tills that serve who is queued at them."""
 
     def __init__(
         self,
@@ -97,22 +100,36 @@ class Fleet:
         heard: Callable[[Order, Answer], None] = lambda _, __: None,
     ) -> None:
         """Take the tills in the order in which orders number them; `heard` is told each answer."""
-        self.figures = FleetFigures()
-        self._shared = _Shared(self.figures, clock, heard)
+        self._shared = _Shared(FleetFigures(), clock, heard)
         self._tills = [_Till(Link(identity, options), self._shared) for identity in identities]
 
-    async def run(self, orders: AsyncIterator[Order]) -> None:
-        """Serve all orders. A till that the engine refuses stays closed, the others go on."""
+    @property
+    def figures(self) -> FleetFigures:
+        """What the fleet has seen, as it counts on."""
+        return self._shared.figures
+
+    def take_figures(self) -> FleetFigures:
+        """Return what the fleet has seen since the last call, and count anew."""
+        taken, self._shared.figures = self._shared.figures, FleetFigures()
+        return taken
+
+    async def run(self) -> None:
+        """Serve until `close`. A till that the engine refuses stays closed, the others go on."""
         async with asyncio.TaskGroup() as group:
             for till in self._tills:
                 group.create_task(till.run())
-            async for order in orders:
-                self._tills[order.till].queue(order)
-            for till in self._tills:
-                till.close()
+
+    def queue(self, order: Order) -> None:
+        """Let a customer come; one who finds the till closed or too many before them walks away."""
+        self._tills[order.till].queue(order)
+
+    def close(self) -> None:
+        """Let `run` return when everybody who waits is served."""
+        for till in self._tills:
+            till.close()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Shared:
     """What all tills of a fleet share."""
 
@@ -124,9 +141,7 @@ class _Shared:
 class _Till:
     def __init__(self, link: Link, shared: _Shared) -> None:
         self._link = link
-        self._figures = shared.figures
-        self._clock = shared.clock
-        self._heard = shared.heard
+        self._shared = shared
         self._waiting: deque[Order] = deque()
         self._wake = asyncio.Event()
         self._is_refused = False
@@ -135,7 +150,7 @@ class _Till:
     def queue(self, order: Order) -> None:
         """Let a customer in, if there is room and anybody to serve."""
         if self._is_refused or len(self._waiting) >= _QUEUE_MAX:
-            self._figures.walked_away += 1
+            self._shared.figures.walked_away += 1
             return
         self._waiting.append(order)
         self._wake.set()
@@ -153,8 +168,8 @@ class _Till:
                 await self._serve_all()
                 keeping.cancel()
         except* LinkRefused:
-            self._figures.out_of_service += 1
-            self._figures.walked_away += len(self._waiting)
+            self._shared.figures.out_of_service += 1
+            self._shared.figures.walked_away += len(self._waiting)
             self._is_refused = True
 
     async def _serve_all(self) -> None:
@@ -167,7 +182,7 @@ class _Till:
             await self._wake.wait()
 
     async def _serve(self, order: Order) -> None:
-        now = self._clock()
+        now = self._shared.clock()
         purchase = Purchase(
             id=uuid7(now),
             card=order.card,
@@ -178,12 +193,12 @@ class _Till:
         try:
             answer = await self._purchase(purchase, order)
         except LinkDown:
-            self._figures.walked_away += 1
+            self._shared.figures.walked_away += 1
         except (OutcomeUnknown, TimeoutError):
-            self._figures.unknown += 1
+            self._shared.figures.unknown += 1
             await self._reverse(purchase)
         else:
-            self._heard(order, answer)
+            self._shared.heard(order, answer)
             await self._count(purchase, order, answer)
 
     async def _purchase(self, purchase: Purchase, order: Order) -> Answer:
@@ -192,15 +207,15 @@ class _Till:
         started_at = loop.time()
         async with asyncio.timeout(patience_s):
             answer = await self._link.request(purchase)
-        self._figures.latencies.add(loop.time() - started_at)
+        self._shared.figures.latencies.add(loop.time() - started_at)
         return answer
 
     async def _count(self, purchase: Purchase, order: Order, answer: Answer) -> None:
         match answer:
             case Declined():
-                self._figures.declined[answer.code] += 1
+                self._shared.figures.declined[answer.code] += 1
             case Approved():
-                self._figures.approved += 1
+                self._shared.figures.approved += 1
                 await self._follow_up(purchase, order)
             case _:
                 raise RuntimeError(f"{type(answer).__name__} does not answer a purchase")
@@ -217,17 +232,17 @@ class _Till:
                 assert_never(order.aftermath)
 
     async def _reverse(self, purchase: Purchase) -> None:
-        now = self._clock()
+        now = self._shared.clock()
         answer = await self._until_answered(
             Reversal(id=uuid7(now), purchase_id=purchase.id, event_at=to_moment(now))
         )
         if isinstance(answer, Reversed):
-            self._figures.reversed[answer.state] += 1
+            self._shared.figures.reversed[answer.state] += 1
         elif isinstance(answer, Declined):
-            self._figures.declined[answer.code] += 1
+            self._shared.figures.declined[answer.code] += 1
 
     async def _refund(self, purchase: Purchase, amount: Fen) -> None:
-        now = self._clock()
+        now = self._shared.clock()
         answer = await self._until_answered(
             Refund(
                 id=uuid7(now),
@@ -237,9 +252,9 @@ class _Till:
             )
         )
         if isinstance(answer, Refunded):
-            self._figures.refunded += 1
+            self._shared.figures.refunded += 1
         elif isinstance(answer, Declined):
-            self._figures.declined[answer.code] += 1
+            self._shared.figures.declined[answer.code] += 1
 
     async def _until_answered(self, request: Request) -> Answer:
         """Send the same request, over as many links as it takes, until the engine has decided."""

@@ -152,6 +152,13 @@ class Goodbye(_Message, tag=4, frozen=True, kw_only=True):
     reconnect_after_s: Seconds
 
 
+class Session(_Message, tag=5, frozen=True, kw_only=True):
+    """The terminal is admitted over HTTP: send this token with each frame until it expires."""
+
+    token: Annotated[str, Meta(min_length=32, max_length=256)]
+    expires_at: Moment
+
+
 class Purchase(_Message, tag=16, frozen=True, kw_only=True):
     """Debit a card for the till of this terminal."""
 
@@ -301,7 +308,7 @@ class Pong(_Message, tag=38, frozen=True, kw_only=True):
 Request = Purchase | Reversal | Refund | Query | Ping
 Answer = Approved | Declined | Undecided | Reversed | Refunded | Status | Pong
 FromTerminal = Hello | Request
-FromEngine = Challenge | Welcome | Goodbye | Answer
+FromEngine = Challenge | Welcome | Goodbye | Session | Answer
 Message = FromTerminal | FromEngine
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -204,7 +204,8 @@ class Connection:
         while True:
             await asyncio.sleep(min(settings.send_timeout_s, settings.idle_timeout_s))
             now = self._loop.time()
-            if self._sending_since and now - self._sending_since >= settings.send_timeout_s:
+            since = self._sending_since
+            if since is not None and now - since >= settings.send_timeout_s:
                 self.end(CloseReason.TOO_SLOW)
             if now - self._heard_at >= settings.idle_timeout_s:
                 self.end(CloseReason.IDLE)

@@ -1,6 +1,7 @@
 """The WebSocket under a link, told in the words of the link instead of ASGI's."""
 
 import contextlib
+import socket
 from collections.abc import Sequence
 from typing import Final
 
@@ -61,3 +62,13 @@ class Socket:
         closing = {"type": "websocket.close", "code": CLOSE_CODES[reason], "reason": reason.value}
         with contextlib.suppress(OSError, RuntimeError):  # as in `write`
             await self._send(closing)
+
+
+def drop_unread(listening: socket.socket, *, after_s: float) -> None:
+    """Have the system drop each connection whose other side leaves our data unread for so long.
+
+    A server cannot do this by ASGI: a connection that it closed stays until all of it is sent.
+    Does nothing on systems without the limit of RFC 5482, which Linux has.
+    """
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(after_s * 1000))
