@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 from ledger.errors import LedgerBusy, LedgerUnavailable, TransferRefused
 from ledger.money import Fen
@@ -18,11 +18,6 @@ def order(
     return Order(till=till, card=card, amount=Fen(1251), pin="246810", aftermath=aftermath)
 
 
-async def stream(orders: Sequence[Order]) -> AsyncIterator[Order]:
-    for each in orders:
-        yield each
-
-
 async def sell(
     url: str, identities: Sequence[Identity], orders: Sequence[Order]
 ) -> tuple[FleetFigures, list[Answer]]:
@@ -34,8 +29,11 @@ async def sell(
         clock=wall_clock,
         heard=lambda _, answer: heard.append(answer),
     )
+    for each in orders:
+        fleet.queue(each)
+    fleet.close()
     async with asyncio.timeout(20):
-        await fleet.run(stream(orders))
+        await fleet.run()
     return fleet.figures, heard
 
 
@@ -135,3 +133,13 @@ async def test_an_outage_loses_no_reversal() -> None:
 
     assert campus.standing.keys() == {campus.of_kind(Purchase)[-1].id}
     assert (figures.unknown, figures.approved) == (1, 1)
+
+
+async def test_figures_are_taken_once() -> None:
+    async with shop() as (campus, url):
+        fleet = Fleet(campus.enrol(1), LinkOptions(url=url), clock=wall_clock)
+        fleet.queue(order())
+        fleet.close()
+        await fleet.run()
+
+    assert (fleet.take_figures().approved, fleet.take_figures().approved) == (1, 0)
