@@ -1,0 +1,200 @@
+"""One process of the engine: its parts run together and stop in order (docs/adr/0009).
+
+All that runs belongs to one task group. When any of it fails, or ends before it was told to,
+everything is cancelled and the process ends with an error: it is never half alive.
+"""
+
+import asyncio
+import gc
+import signal
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Final
+
+import structlog
+
+from engine.api.health import Health, Part, health_pages
+from engine.api.live_page import live_pages
+from engine.app import build_app
+from engine.jobs import run_jobs
+from engine.keys import Keys
+from engine.live import LiveView
+from engine.parts import Parts, open_parts
+from engine.postgres import Postgres, prepare_campus
+from engine.settings import Settings
+from engine.upkeep import upkeep
+from engine.web import WebServer
+from ledger.errors import CampusError
+from ledger.time import wall_clock
+
+_SILENT_MAX_S: Final = 5.0
+"""A database that was not heard of for so long counts as gone; it is asked every second."""
+_GC_THRESHOLD: Final = 50_000
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+log = structlog.get_logger()
+
+
+class PartEnded(RuntimeError):
+    """A part of the process returned, though nobody had told it to."""
+
+
+class DrainTooLong(CampusError):
+    """The drain deadline passed with work unfinished; its callers were not answered."""
+
+    code = "drain_too_long"
+
+
+class StopForced(CampusError):
+    """A second signal ended the process before it had finished what it had accepted."""
+
+    code = "stop_forced"
+
+
+async def run_engine(settings: Settings, keys: Keys, postgres: Postgres) -> None:
+    """Serve a campus until a signal says stop; return when all that was accepted is finished.
+
+    Raises DrainTooLong, StopForced, what opening the parts raises, and an ExceptionGroup when
+    a part failed.
+    """
+    applied = await prepare_campus(postgres, settings.database, settings.campus)
+    if applied:
+        log.info("campus migrated", campus=settings.campus, migrations=applied)
+    async with open_parts(settings, keys, postgres, wall_clock) as parts:
+        process = Process(parts, settings)
+        with _signals(process.stop), process.listening():
+            await process.run()
+    log.info("engine stopped")
+
+
+class Process:
+    """The running parts of one process, and the order in which they stop."""
+
+    def __init__(self, parts: Parts, settings: Settings) -> None:
+        """Take the address to listen on. Raises AddressInUse."""
+        self._parts = parts
+        self._drain_timeout_s = settings.web.drain_timeout_s
+        self._stopping = asyncio.Event()
+        self._sealing_ends = asyncio.Event()
+        self._posting: asyncio.Task[None] | None = None
+        self.health = Health(
+            (
+                Part(name="database", fault=self._database_fault),
+                Part(name="poster", fault=self._poster_fault),
+            )
+        )
+        self._live = LiveView(parts, self.health)
+        pages = {**health_pages(self.health, parts.registry), **live_pages(self._live.look)}
+        self.web = WebServer(build_app(pages, registry=parts.registry), settings.web)
+
+    def stop(self) -> None:
+        """Let `run` finish what was accepted, and return."""
+        self._stopping.set()
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Give the address up in the end, whatever happens inside."""
+        try:
+            yield
+        finally:
+            self.web.close()
+
+    async def run(self) -> None:
+        """Run until `stop`. Raises DrainTooLong, or an ExceptionGroup when a part failed."""
+        parts = self._parts
+        is_drained = False
+        jobs = (*upkeep(parts), self._live.job)
+        async with asyncio.TaskGroup() as group:
+            start = group.create_task
+            self._posting = start(self._until_told(parts.poster.run()), name="poster")
+            sealing = start(self._until_told(parts.sealer.run(self._sealing_ends)), name="sealer")
+            working = start(run_jobs(jobs, parts.jobs), name="jobs")
+            serving = start(self._until_told(self.web.serve()), name="web")
+            _freeze_what_stays()
+            log.info("engine ready", campus=parts.campus, url=self.web.url)
+            await self._stopping.wait()
+            log.info("engine stopping")
+            self.health.is_stopping = True
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._drain_timeout_s):
+                    await self._drain(serving, working, sealing)
+                    is_drained = True
+            for task in (serving, working, self._posting, sealing):
+                task.cancel()
+        if not is_drained:
+            raise DrainTooLong(f"not finished within {self._drain_timeout_s} s")
+
+    async def _drain(
+        self,
+        serving: asyncio.Task[None],
+        working: asyncio.Task[None],
+        sealing: asyncio.Task[None],
+    ) -> None:
+        """Stop from the doors inwards: each part ends when nothing can ask it for more."""
+        self.web.stop_listening()
+        self.web.stop()
+        await serving
+        working.cancel()
+        await asyncio.wait([working])
+        self._parts.poster.close()
+        assert self._posting is not None, "it was started first"
+        await self._posting
+        self._sealing_ends.set()
+        await sealing
+
+    async def _until_told(self, work: Awaitable[None]) -> None:
+        await work
+        if not self._stopping.is_set():
+            raise PartEnded("a part of the process ended on its own")
+
+    def _database_fault(self) -> str | None:
+        silent_s = self._parts.database.silent_s
+        return f"no answer for {silent_s:.0f} s" if silent_s > _SILENT_MAX_S else None
+
+    def _poster_fault(self) -> str | None:
+        is_running = self._posting is not None and not self._posting.done()
+        return None if is_running else "not running"
+
+
+@contextmanager
+def _signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Call `stop` at the first signal while inside; give everything up at the second.
+
+    Then raises StopForced.
+    """
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+    assert task is not None
+    received: list[signal.Signals] = []
+
+    def handle(received_signal: signal.Signals) -> None:
+        received.append(received_signal)
+        log.info("signal received", signal=received_signal.name)
+        if len(received) == 1:
+            stop()
+        else:
+            task.cancel()
+
+    for each in _SIGNALS:
+        loop.add_signal_handler(each, handle, each)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if len(received) > 1:
+            raise StopForced("stopped by a second signal; something may be unfinished") from None
+        raise
+    finally:
+        for each in _SIGNALS:
+            loop.remove_signal_handler(each)
+
+
+def _freeze_what_stays() -> None:
+    """Let the garbage collector pass by what lives as long as the process, and come less often.
+
+    The default collects after every 700 allocations and often walks all of the accounts in memory,
+    among which there is no garbage: deciding a batch took twice as long. Cycles that requests leave
+    behind are still collected.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_GC_THRESHOLD)
