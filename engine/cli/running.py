@@ -1,0 +1,42 @@
+"""`campus run`: the engine in the foreground."""
+
+import signal
+import sys
+from types import FrameType
+
+import structlog
+import typer
+import uvloop
+
+from engine.cli.output import ExitCode, Output
+from engine.keys import open_keys
+from engine.logs import configure_logs
+from engine.postgres import open_postgres
+from engine.process import run_engine
+from engine.settings import Settings
+from ledger.errors import CampusError
+
+log = structlog.get_logger()
+
+
+def run(context: typer.Context) -> None:
+    """Run the engine until SIGTERM or SIGINT; a second signal ends it at once."""
+    settings = context.find_object(Settings)
+    assert settings is not None, "main hands them in"
+    configure_logs(settings.log)
+    # Until the event loop takes the signals over, they end the start in order.
+    signal.signal(signal.SIGTERM, _exit)
+    try:
+        keys = open_keys(settings.keys_dir)
+        with open_postgres(settings) as postgres:
+            uvloop.run(run_engine(settings, keys, postgres))
+    except CampusError as error:
+        log.error("engine ended", code=error.code, reason=str(error))  # noqa: TRY400  no bug
+        Output(as_json=False).fail(error)
+    except Exception:
+        log.exception("engine crashed")
+        raise typer.Exit(ExitCode.REFUSED) from None
+
+
+def _exit(_signal: int, _frame: FrameType | None) -> None:
+    sys.exit(ExitCode.REFUSED)
