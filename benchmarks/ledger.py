@@ -183,8 +183,8 @@ def _prepare(
         batch.add(entry)
     now = microseconds(entries[0].transfers[0].event_at)
     rows = [
-        encode(line, entry_id, seq=position, posted_at=now)
-        for position, (line, entry_id) in enumerate(batch.lines, start=1 << BATCH_BITS)
+        encode(line, seq=position, posted_at=now)
+        for position, line in enumerate(batch.lines, start=1 << BATCH_BITS)
     ]
     return columns_of(batch.moves()), b"".join((COPY_HEADER, *rows, COPY_TRAILER))
 

@@ -6,6 +6,8 @@ from uuid import UUID
 
 from ledger.money import Fen
 
+_tuple = tuple.__new__  # makes a named tuple in half the time that its own constructor takes
+
 
 class Rule(StrEnum):
     """What an account's sums must obey, pending ones included."""
@@ -53,34 +55,40 @@ class Account(NamedTuple):
 
     def debited(self, transfer_id: UUID, pending: int, posted: int) -> "Account":
         """Return the account after one more transfer that debits it."""
-        return Account(
-            self.id,
-            self.kind,
-            self.unit,
-            self.rule,
-            self.is_closed,
-            self.debits_pending + pending,
-            self.debits_posted + posted,
-            self.credits_pending,
-            self.credits_posted,
-            self.version + 1,
-            transfer_id,
+        return _tuple(
+            Account,
+            (
+                self.id,
+                self.kind,
+                self.unit,
+                self.rule,
+                self.is_closed,
+                self.debits_pending + pending,
+                self.debits_posted + posted,
+                self.credits_pending,
+                self.credits_posted,
+                self.version + 1,
+                transfer_id,
+            ),
         )
 
     def credited(self, transfer_id: UUID, pending: int, posted: int) -> "Account":
         """Return the account after one more transfer that credits it."""
-        return Account(
-            self.id,
-            self.kind,
-            self.unit,
-            self.rule,
-            self.is_closed,
-            self.debits_pending,
-            self.debits_posted,
-            self.credits_pending + pending,
-            self.credits_posted + posted,
-            self.version + 1,
-            transfer_id,
+        return _tuple(
+            Account,
+            (
+                self.id,
+                self.kind,
+                self.unit,
+                self.rule,
+                self.is_closed,
+                self.debits_pending,
+                self.debits_posted,
+                self.credits_pending + pending,
+                self.credits_posted + posted,
+                self.version + 1,
+                transfer_id,
+            ),
         )
 
 

@@ -33,10 +33,9 @@ Outcome = Posted | CampusError
 
 
 class Recorded(NamedTuple):
-    """A line as it stands in the ledger, with the entry that it is part of."""
+    """A line as it stands in the ledger, and when it was written."""
 
     line: Line
-    entry_id: UUID
     posted_at: datetime
 
 
@@ -103,7 +102,7 @@ def _draw_difference(draw: Draw, found: Sequence[Recorded]) -> str | None:
     lines = [record.line for record in found]
     first = lines[0]
     differs = {
-        "transfers": any(record.entry_id != draw.id for record in found),
+        "transfers": any(line.entry_id != draw.id for line in lines),
         "kind": first.kind != draw.kind,
         "phase": first.phase is not Phase.SINGLE,
         "debit_accounts": any(line.debit_account not in draw.debit_accounts for line in lines),
@@ -118,7 +117,7 @@ def _draw_difference(draw: Draw, found: Sequence[Recorded]) -> str | None:
 def _entry_difference(
     entry: Entry, found: Sequence[Recorded], holds: Mapping[UUID, Hold]
 ) -> str | None:
-    if len(found) < len(entry.transfers) or any(each.entry_id != entry.id for each in found):
+    if len(found) < len(entry.transfers) or any(each.line.entry_id != entry.id for each in found):
         return "transfers"
     for transfer, record in zip(entry.transfers, found, strict=True):
         field = _transfer_difference(transfer, record.line, holds.get(transfer.id))

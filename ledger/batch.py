@@ -6,7 +6,6 @@ shared: the next batch goes on from it while this one is being written.
 """
 
 from operator import attrgetter
-from typing import NamedTuple
 from uuid import UUID
 
 from ledger.accounts import Account, Rule
@@ -16,36 +15,28 @@ from ledger.transfers import Draw, Effect, Intent, Refuse
 _NUMBER = attrgetter("int")  # orders ids as PostgreSQL does, and faster than UUID's own comparison
 
 
-class BatchLine(NamedTuple):
-    """A line and the entry that it belongs to."""
-
-    line: Line
-    entry_id: UUID
-
-
 class Batch:
     """Decides entries over a map of accounts, which it changes, and keeps what must be written."""
 
     def __init__(self, accounts: dict[UUID, Account], holds: dict[UUID, Hold]) -> None:
         self.accounts = accounts
         self.holds = holds
-        self.before: dict[UUID, Account] = {}
-        self.after: dict[UUID, Account] = {}
+        self.moved: dict[UUID, tuple[Account, Account]] = {}
         self.read: dict[UUID, int] = {}
-        self.lines: list[BatchLine] = []
+        self.lines: list[Line] = []
         self.new_holds: set[UUID] = set()
         self.ended_holds: set[UUID] = set()
         self.effects: dict[str, list[tuple[object, ...]]] = {}
 
     def add(self, intent: Intent, effects: tuple[Effect, ...] = ()) -> tuple[Line, ...]:
         """Decide an intent after all that were added before it, and return its lines."""
-        if isinstance(intent, Refuse):
-            line = refused_line(intent)
-            self.lines.append(BatchLine(line, intent.id))
-            return (line,)
         if isinstance(intent, Draw):
             self._note_read(intent.debit_accounts)
             intent = intent.entry(self.accounts)
+        elif isinstance(intent, Refuse):
+            line = refused_line(intent)
+            self.lines.append(line)
+            return (line,)
         decision = decide(self.accounts, self.holds, intent)
         if decision.refusal is None:
             self._take_over(decision)
@@ -53,28 +44,29 @@ class Batch:
                 self.effects.setdefault(effect.sql, []).append(effect.row)
         else:
             self._note_read(decision.read)
-        self.lines += [BatchLine(line, intent.id) for line in decision.lines]
+        self.lines += decision.lines
         return decision.lines
 
     def moves(self) -> list[tuple[Account, Account]]:
         """Return each account that moved, before and after, in id order."""
-        return [(self.before[each], self.after[each]) for each in sorted(self.after, key=_NUMBER)]
+        return [self.moved[each] for each in sorted(self.moved, key=_NUMBER)]
 
     def only_read(self) -> list[tuple[UUID, int]]:
         """Return the id and version of each account that decisions rest on but that stayed."""
-        return [item for item in self.read.items() if item[0] not in self.before]
+        return [item for item in self.read.items() if item[0] not in self.moved]
 
     def changed_holds(self) -> set[UUID]:
         """Return the holds that this batch made or ended."""
         return self.new_holds | self.ended_holds
 
     def _take_over(self, decision: Decision) -> None:
-        accounts = self.accounts
-        for account_id, after in decision.accounts.items():
-            if account_id not in self.before:
-                self.before[account_id] = accounts[account_id]
-            accounts[account_id] = self.after[account_id] = after
-        for hold in decision.holds.values():
+        accounts, moved = self.accounts, self.moved
+        for after in decision.accounts:
+            account_id = after.id
+            earlier = moved.get(account_id)
+            moved[account_id] = (earlier[0] if earlier else accounts[account_id], after)
+            accounts[account_id] = after
+        for hold in decision.holds:
             if hold.id not in self.holds:
                 self.new_holds.add(hold.id)
             elif hold.id not in self.new_holds:

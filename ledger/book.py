@@ -136,8 +136,8 @@ async def post(connection: LedgerConnection, asked: Sequence[Asked]) -> list[Out
         if intent.id not in fresh and not any(each in records for each in intent.ids()):
             fresh[intent.id] = batch.add(intent, effects)
     posted_at = await write(connection, batch)
-    for entry_id, lines in fresh.items():
-        records |= {line.id: Recorded(line, entry_id, posted_at) for line in lines}
+    for lines in fresh.values():
+        records |= {line.id: Recorded(line, posted_at) for line in lines}
     return [_on_record(intent, records, batch.holds) for intent in intents]
 
 
@@ -224,8 +224,8 @@ async def _encoded(
     """Yield the rows of a batch in pieces, so that PostgreSQL works while we encode."""
     assert len(batch.lines) <= BATCH_MAX, "the caller bounds its batches"
     piece = [COPY_HEADER]
-    for position, (line, entry_id) in enumerate(batch.lines):
-        row = encode(line, entry_id, seq=first_seq + position, posted_at=posted_at)
+    for position, line in enumerate(batch.lines):
+        row = encode(line, seq=first_seq + position, posted_at=posted_at)
         leaves.append(leaf_hash(row))
         piece.append(row)
         if len(piece) >= _ROWS_IN_CHUNK:
@@ -282,5 +282,5 @@ def _hold(row: Record) -> Hold:
 
 
 def _recorded(row: Record) -> Recorded:
-    kind, phase, refusal, *rest, entry_id, posted_at = row
-    return Recorded(Line(kind, Phase(phase), refusal, *rest), entry_id, posted_at)
+    kind, phase, *rest, posted_at = row
+    return Recorded(Line(kind, Phase(phase), *rest), posted_at)

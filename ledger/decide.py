@@ -6,7 +6,7 @@ against a second implementation, and what an auditor can run again over old tran
 The refusals are looked for in the order of `RefusalCode`; the first that applies is the answer.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from uuid import UUID
 from ledger.accounts import Account, Rule
 from ledger.errors import RefusalCode
 from ledger.money import AMOUNT_MAX_FEN
-from ledger.transfers import ENDS_A_HOLD, Entry, Phase, Refuse, Transfer
+from ledger.transfers import Entry, Phase, Refuse, Transfer
 
 
 class HoldState(StrEnum):
@@ -51,6 +51,7 @@ class Line(NamedTuple):
     phase: Phase
     refusal: str | None
     id: UUID
+    entry_id: UUID
     debit_account: UUID | None
     credit_account: UUID | None
     amount_fen: int
@@ -66,15 +67,15 @@ class Line(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """What becomes of an entry: its lines, and the accounts and holds that differ after it.
+    """What becomes of an entry: its lines, and the accounts and holds as they stand after it.
 
-    A refusal changes none. `read` names the accounts whose balance a refusal rests on: it holds
-    only as long as they stand as they stood.
+    Only what changed is named; a refusal changes nothing. `read` names the accounts whose
+    balance a refusal rests on: it holds only as long as they stand as they stood.
     """
 
     lines: tuple[Line, ...]
-    accounts: Mapping[UUID, Account]
-    holds: Mapping[UUID, Hold]
+    accounts: Collection[Account]
+    holds: Collection[Hold]
     refusal: RefusalCode | None
     read: tuple[UUID, ...]
 
@@ -85,22 +86,35 @@ def decide(accounts: Mapping[UUID, Account], holds: Mapping[UUID, Hold], entry: 
     Every transfer sees what those before it in the entry did. If one is refused, all are: that
     one with its code, the others as linked to it.
     """
-    books = _Books(accounts, holds)
-    lines = []
-    for transfer in entry.transfers:
-        ends = transfer.phase in ENDS_A_HOLD
-        line = _end(books, transfer) if ends else _start(books, transfer)
-        if isinstance(line, _No):
-            return _refuse(holds, entry, transfer, line)
-        lines.append(line)
-    return Decision(tuple(lines), books.changed_accounts, books.changed_holds, None, ())
+    if len(entry.transfers) > 1:
+        return _decide_linked(accounts, holds, entry)
+    transfer = entry.transfers[0]
+    moved = _decide_transfer(accounts.get, holds.get, transfer, transfer.id)
+    if isinstance(moved, _No):
+        return _refuse(holds, entry, transfer, moved)
+    ended = () if moved.hold is None else (moved.hold,)
+    return Decision((moved.line,), (moved.debit, moved.credit), ended, None, ())
 
 
 def refused_line(asked: Refuse) -> Line:
     """Return the line that takes an id out of use, which needs no deciding."""
     amount_fen = 0 if asked.amount is None else asked.amount.value
-    named = (asked.kind, Phase.SINGLE, asked.code, asked.id, None, None, amount_fen, asked.event_at)
-    return Line(*named, *_NO_POSTING, *_NO_POSTING, None, asked.about)
+    named = (asked.kind, Phase.SINGLE, asked.code, asked.id, asked.id)
+    return Line(
+        *named,
+        None,
+        None,
+        amount_fen,
+        asked.event_at,
+        *_NO_POSTING,
+        *_NO_POSTING,
+        None,
+        asked.about,
+    )
+
+
+_FindAccount = Callable[[UUID], Account | None]
+_FindHold = Callable[[UUID], Hold | None]
 
 
 class _No(NamedTuple):
@@ -123,81 +137,71 @@ _ALREADY_ENDED = {
     HoldState.EXPIRED: _No(RefusalCode.HOLD_ALREADY_EXPIRED),
 }
 _NO_POSTING = (None, None, None)
+# Looked up once: a member of an enum is found several times as fast under a name of its own.
+_SINGLE = Phase.SINGLE
+_NO_RULE = Rule.NONE
+_LIABILITY_RULE = Rule.DEBITS_MUST_NOT_EXCEED_CREDITS
+_ASSET_RULE = Rule.CREDITS_MUST_NOT_EXCEED_DEBITS
+_tuple = tuple.__new__  # makes a named tuple in half the time that its own constructor takes
 
 
-class _Books:
-    """The books as the transfers of one entry find and leave them, one after the other."""
+class _Moved(NamedTuple):
+    """A transfer that was not refused: its line, and what it touched as that stands after it."""
 
-    __slots__ = ("accounts", "changed_accounts", "changed_holds", "holds")
-
-    def __init__(self, accounts: Mapping[UUID, Account], holds: Mapping[UUID, Hold]) -> None:
-        self.accounts = accounts
-        self.holds = holds
-        self.changed_accounts: dict[UUID, Account] = {}
-        self.changed_holds: dict[UUID, Hold] = {}
-
-    def account(self, account_id: UUID | None) -> Account | None:
-        if account_id is None:
-            return None
-        if self.changed_accounts and account_id in self.changed_accounts:
-            return self.changed_accounts[account_id]
-        return self.accounts.get(account_id)
-
-    def hold(self, hold_id: UUID | None) -> Hold | None:
-        if hold_id is None:
-            return None
-        return self.changed_holds.get(hold_id) or self.holds.get(hold_id)
-
-    def move(
-        self, transfer: Transfer, sides: tuple[Account, Account], *, pending: int, posted: int
-    ) -> Line:
-        """Change the sums of both sides, in fen, and return the line of it."""
-        debit, credit = sides
-        debit_after = debit.debited(transfer.id, pending, posted)
-        credit_after = credit.credited(transfer.id, pending, posted)
-        self.changed_accounts[debit.id] = debit_after
-        self.changed_accounts[credit.id] = credit_after
-        return Line(
-            transfer.kind,
-            transfer.phase,
-            None,
-            transfer.id,
-            debit.id,
-            credit.id,
-            posted or abs(pending),
-            transfer.event_at,
-            *_posting(debit, debit_after),
-            *_posting(credit, credit_after),
-            transfer.hold_id,
-            transfer.about,
-        )
+    line: Line
+    debit: Account
+    credit: Account
+    hold: Hold | None
 
 
-def _posting(before: Account, after: Account) -> tuple[int | None, int | None, UUID | None]:
-    """Return the version and balance after a transfer, and the transfer before it."""
-    rule = before.rule
-    if rule is Rule.NONE:
-        return _NO_POSTING
-    balance = after.credits_posted - after.debits_posted
-    if rule is Rule.CREDITS_MUST_NOT_EXCEED_DEBITS:
-        balance = -balance
-    return after.version, balance, before.last_transfer
+def _decide_linked(
+    accounts: Mapping[UUID, Account], holds: Mapping[UUID, Hold], entry: Entry
+) -> Decision:
+    lines: list[Line] = []
+    changed: dict[UUID, Account] = {}
+    ended: dict[UUID, Hold] = {}
+
+    def find_account(account_id: UUID) -> Account | None:
+        return changed.get(account_id) or accounts.get(account_id)
+
+    def find_hold(hold_id: UUID) -> Hold | None:
+        return ended.get(hold_id) or holds.get(hold_id)
+
+    for transfer in entry.transfers:
+        moved = _decide_transfer(find_account, find_hold, transfer, entry.id)
+        if isinstance(moved, _No):
+            return _refuse(holds, entry, transfer, moved)
+        lines.append(moved.line)
+        changed[moved.debit.id] = moved.debit
+        changed[moved.credit.id] = moved.credit
+        if moved.hold is not None:
+            ended[moved.hold.id] = moved.hold
+    return Decision(tuple(lines), changed.values(), ended.values(), None, ())
 
 
-def _start(books: _Books, transfer: Transfer) -> Line | _No:  # noqa: C901, PLR0911, PLR0912  one refusal a line
+def _decide_transfer(
+    find_account: _FindAccount, find_hold: _FindHold, transfer: Transfer, entry_id: UUID
+) -> _Moved | _No:
+    if transfer.hold_id is not None:
+        return _end(find_account, find_hold(transfer.hold_id), transfer, entry_id)
+    return _start(find_account, transfer, entry_id)
+
+
+def _start(  # noqa: C901, PLR0911, PLR0912  one refusal a line
+    find_account: _FindAccount, transfer: Transfer, entry_id: UUID
+) -> _Moved | _No:
     """Decide a transfer that moves or holds an amount."""
-    amount = _asked(transfer)
+    debit_account, credit_account = transfer.debit_account, transfer.credit_account
+    amount = transfer.amount.value if transfer.amount is not None else 0
     if amount <= 0:
         return _No(RefusalCode.AMOUNT_MUST_BE_POSITIVE)
     if amount > AMOUNT_MAX_FEN:
         return _No(RefusalCode.AMOUNT_TOO_LARGE)
-    if transfer.debit_account == transfer.credit_account:
+    if debit_account == credit_account:
         return _No(RefusalCode.ACCOUNTS_MUST_DIFFER)
-    debit = books.account(transfer.debit_account)
-    if debit is None:
+    if debit_account is None or (debit := find_account(debit_account)) is None:
         return _No(RefusalCode.DEBIT_ACCOUNT_NOT_FOUND)
-    credit = books.account(transfer.credit_account)
-    if credit is None:
+    if credit_account is None or (credit := find_account(credit_account)) is None:
         return _No(RefusalCode.CREDIT_ACCOUNT_NOT_FOUND)
     if debit.unit != credit.unit:
         return _No(RefusalCode.UNITS_MUST_MATCH)
@@ -205,28 +209,31 @@ def _start(books: _Books, transfer: Transfer) -> Line | _No:  # noqa: C901, PLR0
         return _No(RefusalCode.DEBIT_ACCOUNT_CLOSED)
     if credit.is_closed:
         return _No(RefusalCode.CREDIT_ACCOUNT_CLOSED)
-    if debit.rule is Rule.DEBITS_MUST_NOT_EXCEED_CREDITS:
+    if debit.rule is _LIABILITY_RULE:
         left = debit.credits_posted - debit.debits_posted - debit.debits_pending
         if amount > left:
             return _No(RefusalCode.INSUFFICIENT_FUNDS, debit.id, debit_available=left)
-    if credit.rule is Rule.CREDITS_MUST_NOT_EXCEED_DEBITS:
+    if credit.rule is _ASSET_RULE:
         left = credit.debits_posted - credit.credits_posted - credit.credits_pending
         if amount > left:
             return _No(RefusalCode.CREDITS_WOULD_EXCEED_DEBITS, credit.id, credit_available=left)
     # From here on nothing is refused.
-    if transfer.phase is Phase.SINGLE:
-        return books.move(transfer, (debit, credit), pending=0, posted=amount)
-    books.changed_holds[transfer.id] = Hold(
+    if transfer.phase is _SINGLE:
+        return _move(transfer, entry_id, (debit, credit), posted=amount)
+    held = Hold(
         transfer.id, debit.id, credit.id, amount, HoldState.PENDING, transfer.expires_at, None
     )
-    return books.move(transfer, (debit, credit), pending=amount, posted=0)
+    return _move(transfer, entry_id, (debit, credit), pending=amount, hold=held)
 
 
-def _end(books: _Books, transfer: Transfer) -> Line | _No:  # noqa: PLR0911  one refusal a line
+def _end(  # noqa: PLR0911  one refusal a line
+    find_account: _FindAccount, hold: Hold | None, transfer: Transfer, entry_id: UUID
+) -> _Moved | _No:
     """Decide a transfer that ends a hold. The hold's own amount is already within the rules."""
     if transfer.amount is not None and transfer.amount.value <= 0:
         return _No(RefusalCode.AMOUNT_MUST_BE_POSITIVE)
-    hold = books.hold(transfer.hold_id)
+    if transfer.amount is not None and transfer.amount.value > AMOUNT_MAX_FEN:
+        return _No(RefusalCode.AMOUNT_TOO_LARGE)
     if hold is None:
         return _No(RefusalCode.HOLD_NOT_FOUND)
     if hold.state is not HoldState.PENDING:
@@ -236,31 +243,79 @@ def _end(books: _Books, transfer: Transfer) -> Line | _No:  # noqa: PLR0911  one
         posted = hold.amount_fen if transfer.amount is None else transfer.amount.value
         if posted > hold.amount_fen:
             return _No(RefusalCode.AMOUNT_EXCEEDS_HOLD)
-    debit = books.account(hold.debit_account)
+    debit = find_account(hold.debit_account)
     if debit is None:
         return _No(RefusalCode.DEBIT_ACCOUNT_NOT_FOUND)
-    credit = books.account(hold.credit_account)
+    credit = find_account(hold.credit_account)
     if credit is None:
         return _No(RefusalCode.CREDIT_ACCOUNT_NOT_FOUND)
     # From here on nothing is refused: an account with a hold on it cannot have been closed.
-    books.changed_holds[hold.id] = hold._replace(
-        state=_END_STATE[transfer.phase], ended_by=transfer.id
+    ended = hold._replace(state=_END_STATE[transfer.phase], ended_by=transfer.id)
+    return _move(
+        transfer, entry_id, (debit, credit), pending=-hold.amount_fen, posted=posted, hold=ended
     )
-    return books.move(transfer, (debit, credit), pending=-hold.amount_fen, posted=posted)
+
+
+def _move(  # noqa: PLR0913  what moves, between whom, and how it changes both
+    transfer: Transfer,
+    entry_id: UUID,
+    sides: tuple[Account, Account],
+    *,
+    pending: int = 0,
+    posted: int = 0,
+    hold: Hold | None = None,
+) -> _Moved:
+    """Change the sums of both sides, in fen."""
+    transfer_id = transfer.id
+    debit, credit = sides
+    debit_after = debit.debited(transfer_id, pending, posted)
+    credit_after = credit.credited(transfer_id, pending, posted)
+    line = _tuple(
+        Line,
+        (
+            transfer.kind,
+            transfer.phase,
+            None,
+            transfer_id,
+            entry_id,
+            debit.id,
+            credit.id,
+            posted or abs(pending),
+            transfer.event_at,
+            *_posting(debit, debit_after),
+            *_posting(credit, credit_after),
+            transfer.hold_id,
+            transfer.about,
+        ),
+    )
+    return _Moved(line, debit_after, credit_after, hold)
+
+
+def _posting(before: Account, after: Account) -> tuple[int | None, int | None, UUID | None]:
+    """Return the version and balance after a transfer, and the transfer before it."""
+    rule = before.rule
+    if rule is _NO_RULE:
+        return _NO_POSTING
+    balance = after.credits_posted - after.debits_posted
+    if rule is _ASSET_RULE:
+        balance = -balance
+    return after.version, balance, before.last_transfer
 
 
 def _refuse(holds: Mapping[UUID, Hold], entry: Entry, culprit: Transfer, answer: _No) -> Decision:
     """Return the decision that refuses a whole entry because of one of its transfers."""
     linked = _No(RefusalCode.LINKED_TRANSFER_REFUSED)
     lines = tuple(
-        _refused_line(holds, transfer, answer if transfer is culprit else linked)
+        _refused_line(holds, entry.id, transfer, answer if transfer is culprit else linked)
         for transfer in entry.transfers
     )
     read = () if answer.read is None else (answer.read,)
-    return Decision(lines, {}, {}, answer.code, read)
+    return Decision(lines, (), (), answer.code, read)
 
 
-def _refused_line(holds: Mapping[UUID, Hold], transfer: Transfer, answer: _No) -> Line:
+def _refused_line(
+    holds: Mapping[UUID, Hold], entry_id: UUID, transfer: Transfer, answer: _No
+) -> Line:
     """Return the line of a refused transfer: what was asked, and why not."""
     hold = holds.get(transfer.hold_id) if transfer.hold_id else None
     return Line(
@@ -268,6 +323,7 @@ def _refused_line(holds: Mapping[UUID, Hold], transfer: Transfer, answer: _No) -
         transfer.phase,
         answer.code,
         transfer.id,
+        entry_id,
         hold.debit_account if hold else transfer.debit_account,
         hold.credit_account if hold else transfer.credit_account,
         _asked(transfer),

@@ -164,16 +164,18 @@ class Poster:
 
     async def _load(self, batch: Batch, some: Sequence["_Waiting"]) -> None:
         """Bring what these entries rest on into memory, unless it is there."""
-        holds = {each for waiting in some for each in waiting.asked.intent.hold_ids()}
-        holds -= batch.holds.keys()
+        known = batch.holds
+        intents = [waiting.asked.intent for waiting in some]
+        holds = {each for intent in intents for each in intent.hold_ids() if each not in known}
         if holds:
-            batch.holds |= await self._writer.find_holds(holds)
-        accounts = {each for waiting in some for each in waiting.asked.intent.account_ids()}
-        for hold in batch.holds.values():
-            accounts |= {hold.debit_account, hold.credit_account}
-        accounts -= batch.accounts.keys()
-        if accounts:
-            batch.accounts |= await self._writer.find_accounts(accounts)
+            known |= await self._writer.find_holds(holds)
+        accounts = batch.accounts
+        named = [each for intent in intents for each in intent.account_ids()]
+        for hold in known.values():
+            named += (hold.debit_account, hold.credit_account)
+        unknown = {each for each in named if each not in accounts}
+        if unknown:
+            accounts |= await self._writer.find_accounts(unknown)
 
     def _new_draft(self) -> "_Draft":
         """Return an empty draft that sees the books as the batch in the writer leaves them."""
@@ -182,7 +184,7 @@ class Poster:
             holds, needed = {}, frozenset[UUID]()
         else:
             holds = {each: before.holds[each] for each in before.changed_holds()}
-            needed = frozenset(before.after)
+            needed = frozenset(before.moved)
         _forget_oldest(self._accounts, keep=self._settings.accounts_kept, needed=needed)
         return _Draft(Batch(self._accounts, holds), [], [])
 

@@ -5,6 +5,7 @@ fields, then for each its length and its value, big-endian; length -1 for null.
 """
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from struct import Struct
 from typing import Final
 from uuid import UUID
@@ -43,7 +44,7 @@ def microseconds(moment: datetime) -> int:
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
-def encode(line: Line, entry_id: UUID, *, seq: int, posted_at: int) -> bytes:
+def encode(line: Line, *, seq: int, posted_at: int) -> bytes:
     """Return the row of one line; `posted_at` comes in the form of `microseconds`."""
     return b"".join(
         (
@@ -51,7 +52,7 @@ def encode(line: Line, entry_id: UUID, *, seq: int, posted_at: int) -> bytes:
             _text(line.kind),
             _text(line.phase),
             _NULL if line.refusal is None else _text(line.refusal),
-            _IDS(16, line.id.bytes, 8, seq, 16, entry_id.bytes),
+            _IDS(16, line.id.bytes, 8, seq, 16, line.entry_id.bytes),
             _uuid(line.debit_account),
             _uuid(line.credit_account),
             _NUMBERS(8, line.amount_fen, 8, microseconds(line.event_at), 8, posted_at),
@@ -63,6 +64,7 @@ def encode(line: Line, entry_id: UUID, *, seq: int, posted_at: int) -> bytes:
     )
 
 
+@lru_cache(maxsize=1_024)
 def _text(value: str) -> bytes:
     encoded = value.encode()
     return _LENGTH(len(encoded)) + encoded

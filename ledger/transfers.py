@@ -122,6 +122,9 @@ class Entry:
 
     def account_ids(self) -> Sequence[UUID]:
         """Return the accounts that the entry names itself; holds name further ones."""
+        first = self.transfers[0]
+        if len(self.transfers) == 1 and first.debit_account and first.credit_account:
+            return (first.debit_account, first.credit_account)
         named: list[UUID] = []
         for transfer in self.transfers:
             if transfer.debit_account is not None and transfer.credit_account is not None:
@@ -130,6 +133,8 @@ class Entry:
 
     def hold_ids(self) -> Sequence[UUID]:
         """Return the holds that the entry ends."""
+        if len(self.transfers) == 1 and self.transfers[0].hold_id is None:
+            return ()
         return [transfer.hold_id for transfer in self.transfers if transfer.hold_id is not None]
 
 

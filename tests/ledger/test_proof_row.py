@@ -53,6 +53,7 @@ def line_of(row: TransferRow, phase: Phase, refusal: RefusalCode | None) -> Line
         phase,
         refusal,
         row.id,
+        row.entry_id,
         row.debit_account,
         row.credit_account,
         row.amount_fen,
@@ -88,7 +89,6 @@ def test_the_bytes_are_those_that_the_ledger_posts(
     )  # fmt: skip
     posted = rows.encode(
         line_of(row, phase, refusal),
-        row.entry_id,
         seq=row.seq,
         posted_at=rows.microseconds(row.posted_at),
     )
