@@ -56,7 +56,11 @@ class Access(Protocol[P_co]):
         ...
 
     async def authenticate(self, connection: HTTPConnection) -> P_co:
-        """Return who calls. Raises NotSignedIn or NotAllowed (`engine.errors`)."""
+        """Return who calls. Raises NotSignedIn or NotAllowed (`engine.errors`).
+
+        Whoever believes a cookie must refuse what another site makes a browser send: an
+        operation without a body has no media type to be told by.
+        """
         ...
 
 

@@ -58,9 +58,8 @@ class Arrival:
         """Where the request came from, and its headers; not its body."""
         return HTTPConnection(self._scope)
 
-    @property
     def place(self) -> Place:
-        """A place for the request, for a `with` block. Raises ServerBusy, later TimedOut."""
+        """Return a place for the request, for a `with` block: ServerBusy, later TimedOut."""
         return self._entrance.places.take()
 
     @property

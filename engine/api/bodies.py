@@ -16,8 +16,11 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 _PARAMETERS_MAX: Final = 32
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+# The parts of msgspec's messages. What a caller made up stands in the last group of the second,
+# and after the first of the third.
+_AT = re.compile(r" - at `\$\.?([\w.\[\]]*)`\Z")
 _NAMED_FIELD = re.compile(r"(Object (?:contains unknown|missing required) field) `(.*)`", re.DOTALL)
-_ECHOING = re.compile(r"(Invalid (?:enum )?value) .*", re.DOTALL)
+_ECHOING = re.compile(r"((?:Invalid (?:enum )?value|Object \w+ \w+ field)) .*", re.DOTALL)
 
 
 def headers(scope: Scope, name: bytes) -> list[bytes]:
@@ -60,13 +63,15 @@ def decode(body: bytes, form: type[T]) -> T:
     """
     try:
         value = msgspec.json.decode(body, type=form)
+        if rb"\u0000" in body:
+            raise InvalidRequest("body", "contains the character NUL")
+        _DISTINCT.raw_decode(body.decode().lstrip())
     except msgspec.ValidationError as error:
         raise _invalid(error, whole="body") from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise InvalidRequest("body", "not JSON") from None
-    if rb"\u0000" in body:
-        raise InvalidRequest("body", "contains the character NUL")
-    _DISTINCT.raw_decode(body.decode().lstrip())
+    except RecursionError:
+        raise InvalidRequest("body", "nested too deeply") from None
     return value
 
 
@@ -102,13 +107,12 @@ def _with_query(path: dict[str, str], query: bytes) -> dict[str, str]:
 
 def _invalid(error: msgspec.ValidationError, *, whole: str) -> InvalidRequest:
     """Turn msgspec's message, `reason - at $.path`, into ours without any value of the caller."""
-    reason, _, path = str(error).rpartition(" - at `$")
-    if not reason:
-        reason, path = str(error), ""
-    path = path.removesuffix("`").removeprefix(".")
+    reason, path = str(error), ""
+    at = _AT.search(reason)
+    if at:
+        reason, path = reason[: at.start()], at[1]
     named = _NAMED_FIELD.fullmatch(reason)
     if named:
-        reason = named[1]
         path = f"{path}.{_shown(named[2])}" if path else _shown(named[2])
     return InvalidRequest(path or whole, _ECHOING.sub(r"\1", reason))
 

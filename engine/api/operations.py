@@ -93,7 +93,7 @@ class Operation(AnyOperation, Generic[B, Q, P, R]):
 
     async def answer(self, arrival: Arrival) -> R:
         """Authenticate, limit, read, check, and only then handle."""
-        with arrival.place:
+        with arrival.place():
             with arrival.gate:
                 principal = await self.access.authenticate(arrival.connection)
             arrival.charge(principal.key)

@@ -24,6 +24,10 @@ class Rows(Received, frozen=True, kw_only=True):
     rows: list[Row]
 
 
+class Tree(Received, frozen=True, kw_only=True):
+    children: list["Tree"]
+
+
 def payment(**fields: object) -> bytes:
     form = {"id": uuid7(), "amount_fen": 1250, "event_at": "2025-09-01T12:00:00+08:00"}
     return msgspec.json.encode(form | fields)
@@ -116,6 +120,21 @@ def test_a_wrong_choice_is_not_repeated() -> None:
     with pytest.raises(InvalidRequest) as refused:
         decode(b'{"rows": [{"kind": "secret"}]}', Rows)
     assert str(refused.value) == "rows[0].kind: Invalid enum value"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["secret - at `$.rows`", "secret` - at `$.rows ", "` - at `$.secret 1", "secret\n", "secret`"],
+)
+def test_a_name_that_a_caller_made_up_is_not_repeated(name: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        decode(msgspec.json.encode({"rows": [{"kind": "a", name: 1}]}), Rows)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_body_nested_too_deeply_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="nested too deeply"):
+        decode(b'{"children":[' * 4000 + b"]}" * 4000, Tree)
 
 
 def test_a_name_given_twice_deep_inside_is_found() -> None:
