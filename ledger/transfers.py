@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
-from ledger.accounts import Account
+from ledger.accounts import Account, Rule
 from ledger.errors import InvalidTransfer
 from ledger.ids import derived_id
 from ledger.money import Fen
@@ -142,7 +142,8 @@ class Entry:
 class Draw:
     """One amount to one account, taken from several accounts in order, as far as each has it.
 
-    Which account gives how much is settled by the ledger at the moment of posting. The first
+    An account that no rule keeps from being debited has all that is asked. Which account gives
+    how much is settled by the ledger at the moment of posting. The first
     transfer that results has the id of the draw, the next ones ids derived from it. If all
     accounts together have too little, the last one is refused and nothing moves.
     Raises InvalidTransfer.
@@ -193,7 +194,9 @@ class Draw:
             account = accounts.get(account_id)
             if account is None or account.is_closed:
                 continue
-            given = min(left, max(account.available.value, 0))
+            given = left
+            if account.rule is Rule.DEBITS_MUST_NOT_EXCEED_CREDITS:
+                given = min(left, account.available.value)
             if given > 0:
                 parts.append((account_id, given))
                 left -= given
