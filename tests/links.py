@@ -19,9 +19,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from engine.api.link import LinkServer
-from engine.api.link_admission import TerminalKey
 from engine.api.link_connection import LinkSettings, TerminalSession
 from engine.api.link_socket import drop_unread
+from engine.devices import Device, DeviceKind, DeviceState, Till
+from engine.merchants import MerchantState
 from ledger.ids import uuid7
 from terminals import frames
 from terminals.identity import (
@@ -86,16 +87,12 @@ class Campus:
     link: LinkServer
     desk: Desk
     registry: CollectorRegistry
-    keys: dict[UUID, TerminalKey]
+    devices: dict[UUID, Device]
 
     def enrol(self) -> Identity:
         """Return a terminal that is admitted from now on."""
         identity = stranger()
-        self.keys[identity.terminal_id] = TerminalKey(
-            terminal_id=identity.terminal_id,
-            public_key=public_key_of(identity.private_key),
-            merchant_id=uuid4(),
-        )
+        self.devices[identity.terminal_id] = device_of(identity)
         return identity
 
     def figure(self, name: str, **labels: str) -> float | None:
@@ -106,18 +103,18 @@ class Campus:
 @asynccontextmanager
 async def campus(settings: LinkSettings = SETTINGS) -> AsyncIterator[Campus]:
     """Serve the link by uvicorn, as in production, on a port that is free."""
-    keys: dict[UUID, TerminalKey] = {}
+    devices: dict[UUID, Device] = {}
     registry = CollectorRegistry()
     desk = Desk()
 
-    async def find_key(terminal_id: UUID) -> TerminalKey | None:
-        return keys.get(terminal_id)
+    async def find_device(terminal_id: UUID) -> Device | None:
+        return devices.get(terminal_id)
 
     link = LinkServer(
-        settings, find_key=find_key, handle=desk.handle, clock=lambda: NOW, registry=registry
+        settings, find_device=find_device, handle=desk.handle, clock=lambda: NOW, registry=registry
     )
     async with served(link) as url:
-        yield Campus(url=url, link=link, desk=desk, registry=registry, keys=keys)
+        yield Campus(url=url, link=link, desk=desk, registry=registry, devices=devices)
 
 
 @asynccontextmanager
@@ -149,6 +146,25 @@ async def served(link: LinkServer) -> AsyncIterator[str]:
 def stranger() -> Identity:
     """Return a terminal that no campus enrolled."""
     return Identity(terminal_id=uuid4(), campus=CAMPUS, private_key=new_private_key())
+
+
+def device_of(identity: Identity) -> Device:
+    """Return the terminal as the engine has it on record, enrolled at a till."""
+    till = Till(
+        merchant_id=uuid4(),
+        merchant_name="Canteen 1",
+        merchant_state=MerchantState.OPEN,
+        payable=uuid4(),
+    )
+    return Device(
+        id=identity.terminal_id,
+        kind=DeviceKind.TILL,
+        place="Counter 1",
+        state=DeviceState.ENROLLED,
+        public_key=public_key_of(identity.private_key),
+        till=till,
+        created_at=NOW,
+    )
 
 
 def purchase(no: int = 1) -> Purchase:

@@ -12,10 +12,11 @@ import structlog
 from prometheus_client import CollectorRegistry
 from starlette.types import Receive, Scope, Send
 
-from engine.api.link_admission import FindKey, NotAdmitted, TerminalKey, admit
+from engine.api.link_admission import FindDevice, NotAdmitted, admit
 from engine.api.link_connection import Connection, Engine, Handle, LinkSettings, TerminalSession
 from engine.api.link_figures import LinkFigures
 from engine.api.link_socket import Socket
+from engine.devices import Device
 from ledger.errors import CampusError
 from ledger.time import Clock
 from terminals import frames
@@ -29,21 +30,21 @@ log = structlog.get_logger()
 class LinkServer:
     """All terminal links of one process.
 
-    `find_key` is asked once for each handshake; `handle` once for each request. Call `revoke` after
-    a revocation is committed, in every process, and `stop` before the web server is told to stop.
+    `find_device` is asked in each handshake and `handle` for each request. Call `revoke` after a
+    revocation is committed, in every process, and `stop` before the web server is told to stop.
     """
 
     def __init__(
         self,
         settings: LinkSettings,
         *,
-        find_key: FindKey,
+        find_device: FindDevice,
         handle: Handle,
         clock: Clock,
         registry: CollectorRegistry,
     ) -> None:
         self._settings = settings
-        self._find_key = find_key
+        self._find_device = find_device
         self._figures = LinkFigures()
         self._engine = Engine(settings=settings, handle=handle, figures=self._figures, clock=clock)
         self._links: dict[UUID, Connection] = {}
@@ -66,7 +67,7 @@ class LinkServer:
             self._figures.ended[refused.reason] += 1
             await socket.close(refused.reason)
             return
-        # No await stands between the last look at the key and the entry in `_links`: whenever
+        # No await stands between the last look at the device and the entry in `_links`: whenever
         # `revoke` is called, it finds the handshake or the link.
         await self._serve(Connection(session, socket, self._engine))
 
@@ -99,7 +100,7 @@ class LinkServer:
             nonce = secrets.token_bytes(32)
             async with asyncio.timeout(self._settings.handshake_timeout_s):
                 hello = await self._challenge(socket, nonce)
-            return TerminalSession(key=await self._admit(hello, nonce), software=hello.software)
+            return TerminalSession(device=await self._admit(hello, nonce), software=hello.software)
         except TimeoutError:
             raise LinkEnded(CloseReason.HANDSHAKE_TIMEOUT) from None
         finally:
@@ -121,15 +122,15 @@ class LinkServer:
         except MalformedFrame:
             raise LinkEnded(CloseReason.MALFORMED_FRAME) from None
 
-    async def _admit(self, hello: Hello, nonce: bytes) -> TerminalKey:
-        """Return the terminal's key, as no revocation has overtaken it. Raises LinkEnded."""
+    async def _admit(self, hello: Hello, nonce: bytes) -> Device:
+        """Return the terminal, as no revocation has overtaken it. Raises LinkEnded."""
         while True:
             revocations = self._revocations
             try:
                 async with asyncio.timeout(self._settings.handshake_timeout_s):
-                    key = await admit(
+                    device = await admit(
                         hello,
-                        find_key=self._find_key,
+                        find_device=self._find_device,
                         purpose=Purpose.LINK,
                         campus=self._settings.campus,
                         nonce=nonce,
@@ -145,16 +146,16 @@ class LinkServer:
                 log.exception("terminals cannot be looked up")
                 raise LinkEnded(CloseReason.UNAVAILABLE) from error
             if revocations == self._revocations:
-                return key
+                return device
 
     async def _serve(self, connection: Connection) -> None:
-        key, software = connection.session.key, connection.session.software
-        events = log.bind(terminal_id=str(key.terminal_id))
+        device, software = connection.session.device, connection.session.software
+        events = log.bind(terminal_id=str(device.id))
         task = asyncio.current_task()
         assert task is not None
-        if older := self._links.get(key.terminal_id):
+        if older := self._links.get(device.id):
             older.end(CloseReason.REPLACED)
-        self._links[key.terminal_id] = connection
+        self._links[device.id] = connection
         self._serving.add(task)
         self._figures.links += 1
         events.info("terminal link opened", software=software)
@@ -167,5 +168,5 @@ class LinkServer:
         finally:
             self._figures.links -= 1
             self._serving.discard(task)
-            if self._links.get(key.terminal_id) is connection:
-                del self._links[key.terminal_id]
+            if self._links.get(device.id) is connection:
+                del self._links[device.id]

@@ -13,9 +13,9 @@ from typing import Final
 
 import structlog
 
-from engine.api.link_admission import TerminalKey
 from engine.api.link_figures import LinkFigures
 from engine.api.link_socket import Socket
+from engine.devices import Device
 from ledger.errors import CampusError, LedgerUnavailable
 from ledger.time import Clock
 from terminals import frames
@@ -64,7 +64,7 @@ class LinkSettings:
 class TerminalSession:
     """The terminal at the other end, for as long as its link is up."""
 
-    key: TerminalKey
+    device: Device
     software: str
 
 

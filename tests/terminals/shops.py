@@ -9,11 +9,10 @@ from uuid import UUID
 from prometheus_client import CollectorRegistry
 
 from engine.api.link import LinkServer
-from engine.api.link_admission import TerminalKey
 from engine.api.link_connection import TerminalSession
-from ledger.ids import uuid7
+from engine.devices import Device
 from ledger.time import wall_clock
-from terminals.identity import Identity, public_key_of
+from terminals.identity import Identity
 from terminals.messages import (
     Answer,
     CloseReason,
@@ -29,7 +28,7 @@ from terminals.messages import (
     Reversed,
     to_moment,
 )
-from tests.links import SETTINGS, approved, served, stranger
+from tests.links import SETTINGS, approved, device_of, served, stranger
 
 Asked = TypeVar("Asked", Purchase, Reversal, Refund)
 
@@ -40,7 +39,7 @@ class Shop:
     """Approves but for one card, remembers what stands, and fails as often as it is told to."""
 
     def __init__(self) -> None:
-        self.keys: dict[UUID, TerminalKey] = {}
+        self.devices: dict[UUID, Device] = {}
         self.asked: list[tuple[UUID, Request]] = []
         self.standing: dict[UUID, int] = {}
         self.faults: dict[type[Request], list[Exception]] = {}
@@ -49,7 +48,7 @@ class Shop:
         self._came_back = asyncio.Event()
         self.link = LinkServer(
             SETTINGS,
-            find_key=self._find_key,
+            find_device=self._find_device,
             handle=self._handle,
             clock=wall_clock,
             registry=CollectorRegistry(),
@@ -59,23 +58,19 @@ class Shop:
         """Return terminals that are admitted from now on."""
         made = [stranger() for _ in range(count)]
         for identity in made:
-            self.keys[identity.terminal_id] = TerminalKey(
-                terminal_id=identity.terminal_id,
-                public_key=public_key_of(identity.private_key),
-                merchant_id=uuid7(),
-            )
+            self.devices[identity.terminal_id] = device_of(identity)
         return made
 
     def of_kind(self, kind: type[Asked]) -> list[Asked]:
         """Return what was asked of one kind."""
         return [request for _, request in self.asked if isinstance(request, kind)]
 
-    async def _find_key(self, terminal_id: UUID) -> TerminalKey | None:
+    async def _find_device(self, terminal_id: UUID) -> Device | None:
         self._came_back.set()
-        return self.keys.get(terminal_id)
+        return self.devices.get(terminal_id)
 
     async def _handle(self, session: TerminalSession, request: Request) -> Answer:
-        terminal_id = session.key.terminal_id
+        terminal_id = session.device.id
         self.asked.append((terminal_id, request))
         if self.cuts:
             self.cuts -= 1

@@ -13,7 +13,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from engine.api.link import LinkServer
-from engine.api.link_admission import FindKey, TerminalKey
+from engine.api.link_admission import FindDevice
+from engine.devices import Device
 from ledger.errors import LedgerUnavailable
 from terminals import frames
 from terminals.identity import Identity, Purpose
@@ -85,7 +86,7 @@ def another_nonce(identity: Identity, challenge: Challenge) -> Hello:
     ("proof", "fault"),
     [
         (another_key, "wrong_signature"),
-        (another_terminal, "no_valid_key"),
+        (another_terminal, "not_enrolled"),
         (another_campus, "wrong_signature"),
         (another_purpose, "wrong_signature"),
         (another_nonce, "wrong_nonce"),
@@ -116,7 +117,7 @@ async def test_a_recorded_proof_opens_no_second_connection(engine: Campus) -> No
 
 async def test_a_revoked_terminal_is_not_admitted(engine: Campus) -> None:
     identity = engine.enrol()
-    del engine.keys[identity.terminal_id]
+    del engine.devices[identity.terminal_id]
     engine.link.revoke(identity.terminal_id)
     async with opened(engine.url) as (websocket, challenge):
         await websocket.send(frames.write([hello(identity, challenge)]))
@@ -170,10 +171,10 @@ async def test_only_so_many_links_are_kept() -> None:
         assert refused.value.response.status_code == 503
 
 
-def link_to(find_key: FindKey) -> LinkServer:
+def link_to(find_device: FindDevice) -> LinkServer:
     return LinkServer(
         SETTINGS,
-        find_key=find_key,
+        find_device=find_device,
         handle=Desk().handle,
         clock=lambda: NOW,
         registry=CollectorRegistry(),
@@ -184,24 +185,24 @@ async def test_a_revocation_overtakes_the_handshake(engine: Campus) -> None:
     identity = engine.enrol()
     asked, revoked = asyncio.Event(), asyncio.Event()
 
-    async def find_key_slowly(terminal_id: UUID) -> TerminalKey | None:
-        found = engine.keys.get(terminal_id)
+    async def find_slowly(terminal_id: UUID) -> Device | None:
+        found = engine.devices.get(terminal_id)
         asked.set()
         await revoked.wait()
         return found
 
-    link = link_to(find_key_slowly)
+    link = link_to(find_slowly)
     async with served(link) as url, opened(url) as (websocket, challenge):
         await websocket.send(frames.write([hello(identity, challenge)]))
         await asked.wait()
-        del engine.keys[identity.terminal_id]
+        del engine.devices[identity.terminal_id]
         link.revoke(identity.terminal_id)
         revoked.set()
         assert await closing(websocket) == NOT_ADMITTED
 
 
 async def test_keys_that_cannot_be_looked_up_are_no_verdict() -> None:
-    async def find_no_database(_: UUID) -> TerminalKey | None:
+    async def find_no_database(_: UUID) -> Device | None:
         raise LedgerUnavailable
 
     async with served(link_to(find_no_database)) as url, opened(url) as (websocket, challenge):
