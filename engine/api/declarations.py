@@ -11,7 +11,7 @@ import msgspec
 from msgspec import inspect
 
 from engine.api.operations import AnyOperation, Method
-from engine.api.problems import codes_of
+from engine.api.statuses import codes_of
 from engine.api.wire import Nothing
 
 _PATH = re.compile(r"/v1(/([a-z][a-z0-9_.-]*|\{[a-z][a-z0-9_]*\}))+")

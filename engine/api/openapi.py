@@ -12,7 +12,8 @@ from engine.api.access import Bearer, Cookie, Scheme
 from engine.api.declarations import names_in
 from engine.api.idempotency import HEADER
 from engine.api.operations import AnyOperation
-from engine.api.problems import MEDIA_TYPE, ProblemDetails, codes_of
+from engine.api.problems import MEDIA_TYPE, ProblemDetails
+from engine.api.statuses import codes_of
 from engine.api.wire import Nothing
 from ledger.errors import CampusError
 

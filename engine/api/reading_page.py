@@ -11,7 +11,7 @@ from inspect import getdoc
 from typing import Final
 
 from engine.api.openapi import Described, Document, Response, Schema
-from engine.api.problems import codes_of
+from engine.api.statuses import codes_of
 from ledger.errors import CampusError
 
 _CODE = re.compile(r"`(\w+)`")

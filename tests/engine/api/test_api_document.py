@@ -5,7 +5,7 @@ from pathlib import Path
 from engine.api import PageParameters, errors
 from engine.api.arrivals import Bounds
 from engine.api.operations import BODY_BYTES_MAX
-from engine.api.problems import codes_of
+from engine.api.statuses import codes_of
 from ledger.errors import CampusError, RefusalCode
 from ledger.money import AMOUNT_MAX_FEN
 from tests.engine.api.example import World, insufficient

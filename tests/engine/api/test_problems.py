@@ -5,10 +5,12 @@ from uuid import UUID, uuid4
 import pytest
 
 import engine.api.errors
+import engine.campus_errors
 import engine.errors
 import ledger.errors
 from engine.api.errors import ServerBusy
-from engine.api.problems import codes_of
+from engine.api.statuses import codes_of
+from engine.campus_errors import CashPaymentRefused, DeclineCode, Declined
 from engine.errors import CellError, ImportRefused, NotAllowed, Problem
 from ledger.errors import (
     CampusError,
@@ -18,6 +20,7 @@ from ledger.errors import (
     TransferConflict,
     TransferRefused,
 )
+from ledger.money import Fen
 from tests.engine.api.example import NoStatus, World, insufficient
 from tests.engine.api.serving import ALICE, Served, serving
 
@@ -64,6 +67,13 @@ async def test_a_problem_has_the_members_of_rfc_9457_and_what_the_error_knows() 
         "needed_fen": 1250,
         "available_fen": 300,
     }
+
+
+async def test_amounts_are_told_in_fen() -> None:
+    error = Declined(RefusalCode.INSUFFICIENT_FUNDS, needed=Fen(1250), available=Fen(300))
+    async with serving(World(errors={"poor": lambda: error})) as served:
+        problem = (await served.client.get("/v1/failures/poor")).json()
+    assert (problem["status"], problem["needed_fen"], problem["available_fen"]) == (402, 1250, 300)
 
 
 async def test_a_refusal_that_stays_is_not_transient() -> None:
@@ -125,7 +135,9 @@ async def test_the_request_id_is_new_for_each_request(served: Served) -> None:
     assert len(ids) == 2
 
 
-@pytest.mark.parametrize("module", [engine.errors, engine.api.errors, ledger.errors])
+@pytest.mark.parametrize(
+    "module", [engine.errors, engine.campus_errors, engine.api.errors, ledger.errors]
+)
 def test_every_error_that_an_operation_may_raise_has_a_status(module: ModuleType) -> None:
     kinds = [
         kind
@@ -137,8 +149,10 @@ def test_every_error_that_an_operation_may_raise_has_a_status(module: ModuleType
         assert codes_of(kind)
 
 
-def test_every_reason_of_the_ledger_has_a_status() -> None:
+def test_every_reason_has_a_status() -> None:
     assert set(codes_of(TransferRefused)) == set(RefusalCode)
+    assert set(codes_of(CashPaymentRefused)) == set(RefusalCode)
+    assert set(codes_of(Declined)) == set(DeclineCode) | set(RefusalCode)
 
 
 def test_an_error_nobody_gave_a_status_is_named() -> None:
