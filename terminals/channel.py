@@ -38,40 +38,40 @@ _REASONS: Final = {code: reason for reason, code in CLOSE_CODES.items()}
 class Channel:
     """An admitted connection. `serve` carries what `ask` is given, until the connection ends."""
 
-    def __init__(self, socket: ClientConnection, welcome: Welcome) -> None:
+    def __init__(self, socket: ClientConnection, welcome: Welcome, *, timeout_s: float) -> None:
         self.welcome = welcome
         self._socket = socket
+        self._timeout_s = timeout_s
+        self._loop = asyncio.get_running_loop()
         self._credit = asyncio.Semaphore(welcome.credit)
-        self._asked: dict[int, asyncio.Future[Answer]] = {}
+        self._asked: dict[int, tuple[asyncio.Future[Answer], float]] = {}  # and until when
+        self._given_up: set[int] = set()  # their answers may still come, with their credit
         self._outbox: list[Request] = []
         self._ready = asyncio.Event()
         self._next_no = 0
         self._is_open = True
         self._reconnect_after_s = 0.0
 
-    async def ask(self, request: Request, timeout_s: float) -> Answer:
+    async def ask(self, request: Request) -> Answer:
         """Send a request, under a number of its own, and return the answer to it.
 
-        Raises LinkDown if it was not sent, OutcomeUnknown if it was and no answer came.
+        Raises LinkDown if it was not sent, OutcomeUnknown if it was and no answer came in time.
         """
-        answered: asyncio.Future[Answer] | None = None
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._credit.acquire()
-                answered = self._post(request)
-                return await answered
-        except TimeoutError:
-            if answered is None:
-                raise LinkDown("no credit in time") from None
-            raise OutcomeUnknown("no answer in time") from None
+        if self._credit.locked():
+            await self._wait_for_credit()
+        else:
+            await self._credit.acquire()
+        if not self._is_open:
+            self._credit.release()
+            raise LinkDown("the link is ending")
+        return await self._post(request)
 
-    async def serve(self, ping_timeout_s: float) -> LinkEnded:
+    async def serve(self) -> LinkEnded:
         """Carry requests and answers, and return why that ended, after telling all who wait."""
         try:
             async with asyncio.TaskGroup() as group:
                 others = [
-                    group.create_task(self._write()),
-                    group.create_task(self._keep_up(ping_timeout_s)),
+                    group.create_task(work()) for work in (self._write, self._keep_up, self._watch)
                 ]
                 reason = await self._read()
                 for task in others:
@@ -80,14 +80,18 @@ class Channel:
             self._shut()
         return link_ended(reason, self._reconnect_after_s)
 
+    async def _wait_for_credit(self) -> None:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._credit.acquire()
+        except TimeoutError:
+            raise LinkDown("no credit in time") from None
+
     def _post(self, request: Request) -> asyncio.Future[Answer]:
-        if not self._is_open:
-            self._credit.release()
-            raise LinkDown("the link is ending")
         no = self._next_no
         self._next_no = (no + 1) % _NUMBERS
-        answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._asked[no] = answered
+        answered: asyncio.Future[Answer] = self._loop.create_future()
+        self._asked[no] = answered, self._loop.time() + self._timeout_s
         self._outbox.append(msgspec.structs.replace(request, no=no))
         self._ready.set()
         return answered
@@ -123,37 +127,63 @@ class Channel:
             self._is_open = False
             self._reconnect_after_s = message.reconnect_after_s
             return
-        answered = self._asked.pop(message.no, None)
-        if answered is None:
-            raise MalformedFrame("an answer to nothing")
-        self._credit.release()
-        if answered.done():
-            return  # whoever asked has given up
-        if isinstance(message, Undecided):
-            answered.set_exception(OutcomeUnknown(f"the engine cannot tell: {message.code}"))
-        else:
-            answered.set_result(message)
+        self._settle(message)
 
-    async def _keep_up(self, ping_timeout_s: float) -> None:
+    def _settle(self, answer: Answer) -> None:
+        asked = self._asked.pop(answer.no, None)
+        if asked is None:
+            if answer.no not in self._given_up:
+                raise MalformedFrame("an answer to nothing")
+            self._given_up.discard(answer.no)
+        self._credit.release()
+        if asked is None or asked[0].done():
+            return  # whoever asked has given up
+        if isinstance(answer, Undecided):
+            asked[0].set_exception(OutcomeUnknown(f"the engine cannot tell: {answer.code}"))
+        else:
+            asked[0].set_result(answer)
+
+    async def _watch(self) -> None:
+        """Give up on what is not answered in time, at most an eighth of that time late.
+
+        One timer for all costs nothing; `asyncio.timeout` around each request costs more than the
+        rest of it.
+        """
+        while True:
+            await asyncio.sleep(self._timeout_s / 8)
+            now = self._loop.time()
+            for no in [no for no, (_, due_at) in self._asked.items() if due_at <= now]:
+                answered, _ = self._asked.pop(no)
+                self._given_up.add(no)
+                if not answered.done():
+                    answered.set_exception(OutcomeUnknown("no answer in time"))
+
+    async def _keep_up(self) -> None:
         """Say something often enough, and notice an engine that no longer answers."""
         try:
             while True:
                 await asyncio.sleep(self.welcome.idle_s / 3)
-                await self.ask(Ping(), ping_timeout_s)
+                await self.ask(Ping())
         except (LinkDown, OutcomeUnknown):
             self._socket.transport.abort()
 
     def _shut(self) -> None:
         self._is_open = False
-        for answered in self._asked.values():
+        for answered, _ in self._asked.values():
             self._credit.release()
             if not answered.done():
                 answered.set_exception(OutcomeUnknown("the link ended before the answer"))
         self._asked.clear()
 
 
-async def introduce(socket: ClientConnection, identity: Identity, software: str) -> Channel:
-    """Answer the engine's challenge and return the open channel. Raises LinkEnded."""
+async def introduce(
+    socket: ClientConnection, identity: Identity, *, software: str, timeout_s: float
+) -> Channel:
+    """Answer the engine's challenge and return the open channel.
+
+    Requests on it have `timeout_s` each for their credit, and again for their answer. Raises
+    LinkEnded, MalformedFrame.
+    """
     try:
         match await read_frame(socket):
             case [Challenge() as challenge]:
@@ -162,7 +192,7 @@ async def introduce(socket: ClientConnection, identity: Identity, software: str)
                 raise MalformedFrame("the engine did not begin with a challenge")
         match await read_frame(socket):
             case [Welcome() as welcome]:
-                return Channel(socket, welcome)
+                return Channel(socket, welcome, timeout_s=timeout_s)
             case _:
                 raise MalformedFrame("the engine did not welcome us")
     except ConnectionClosed as closed:

@@ -35,7 +35,7 @@ class LinkOptions:
     """Whom to trust behind wss; None for the system's certificates."""
     connect_timeout_s: float = 10.0
     request_timeout_s: float = 5.0
-    """From the call of `request` to its answer, the wait for credit included."""
+    """For the answer to a request; and before that, for the credit to send it."""
     wait_min_s: float = 0.5
     wait_max_s: float = 30.0
     """Between two attempts to connect; doubles from the first to the second, less up to half."""
@@ -74,7 +74,12 @@ class Link:
         try:
             async with self._connecting() as socket:
                 async with asyncio.timeout(options.connect_timeout_s):
-                    channel = await introduce(socket, self._identity, options.software)
+                    channel = await introduce(
+                        socket,
+                        self._identity,
+                        software=options.software,
+                        timeout_s=options.request_timeout_s,
+                    )
                 raise await self._serve(channel)
         except InvalidStatus as error:
             raise LinkEnded(CloseReason.UNAVAILABLE) from error
@@ -100,7 +105,7 @@ class Link:
         """
         if self._channel is None:
             raise LinkDown("there is no link")
-        return await self._channel.ask(request, self._options.request_timeout_s)
+        return await self._channel.ask(request)
 
     def _connecting(self) -> connect:
         is_secure = self._options.url.startswith("wss:")
@@ -119,7 +124,7 @@ class Link:
         self._channel = channel
         self._up.set()
         try:
-            return await channel.serve(self._options.request_timeout_s)
+            return await channel.serve()
         finally:
             self._channel = None
             self._up.clear()
