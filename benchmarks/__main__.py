@@ -8,11 +8,12 @@ import uvloop
 from rich.console import Console
 from rich.markdown import Markdown
 
-from benchmarks import ledger
+from benchmarks import growth, ledger
 from benchmarks.report import Report, markdown, write
 
 BENCHMARKS: Final[dict[str, Callable[[], Coroutine[None, None, Report]]]] = {
     "ledger": ledger.measure,
+    "growth": growth.measure,
 }
 
 
