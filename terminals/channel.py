@@ -125,7 +125,7 @@ class Channel:
             raise MalformedFrame("this has no place after the handshake")
         if isinstance(message, Goodbye):
             self._is_open = False
-            self._reconnect_after_s = message.reconnect_after_s
+            self._reconnect_after_s = message.reconnect_after_ms / 1000
             return
         self._settle(message)
 
@@ -162,7 +162,7 @@ class Channel:
         """Say something often enough, and notice an engine that no longer answers."""
         try:
             while True:
-                await asyncio.sleep(self.welcome.idle_s / 3)
+                await asyncio.sleep(self.welcome.idle_ms / 3000)
                 await self.ask(Ping())
         except (LinkDown, OutcomeUnknown):
             self._socket.transport.abort()

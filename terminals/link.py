@@ -130,5 +130,5 @@ class Link:
             self._up.clear()
 
     def _wait_s(self, failures: int) -> float:
-        longest = min(self._options.wait_max_s, self._options.wait_min_s * 2.0**failures)
+        longest = min(self._options.wait_max_s, self._options.wait_min_s * 2.0 ** min(failures, 32))
         return random.uniform(longest / 2, longest)  # noqa: S311  spreads terminals, no secret

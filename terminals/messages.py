@@ -26,7 +26,7 @@ Number = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 Amount = Annotated[int, Meta(ge=0, le=AMOUNT_MAX_FEN)]
 Balance = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Moment = Annotated[int, Meta(ge=0, le=253_402_300_799_999_999)]  # to the end of the year 9999
-Seconds = Annotated[int, Meta(ge=0, le=86_400)]
+Milliseconds = Annotated[int, Meta(ge=0, le=86_400_000)]
 Version = Annotated[int, Meta(ge=1, le=255)]
 Nonce = Annotated[bytes, Meta(min_length=32, max_length=32)]
 Signature = Annotated[bytes, Meta(min_length=64, max_length=64)]  # RFC 8032, section 5.1.6
@@ -139,7 +139,7 @@ class Welcome(_Message, tag=3, frozen=True, kw_only=True):
     """Requests that may be without an answer at one time, `Ping` included."""
     server_time: Moment
     frame_bytes_max: Annotated[int, Meta(ge=1024, le=2**24)]
-    idle_s: Seconds
+    idle_ms: Annotated[int, Meta(ge=1, le=86_400_000)]
     """Say something at least this often, `Ping` if nothing else."""
     policy_version: Number
     """Version of the policy that the engine holds for this terminal; 0 for none."""
@@ -149,7 +149,8 @@ class Goodbye(_Message, tag=4, frozen=True, kw_only=True):
     """Send nothing more. What the engine took in is still answered, then it closes the link."""
 
     reason: CloseReason
-    reconnect_after_s: Seconds
+    reconnect_after_ms: Milliseconds
+    """Not sooner; a little later, and each terminal at another time, is better still."""
 
 
 class Session(_Message, tag=5, frozen=True, kw_only=True):

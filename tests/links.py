@@ -78,6 +78,11 @@ class Desk:
         """Let a waiting purchase go on."""
         self.waiting.pop(request.id).set_result(approved(request))
 
+    def let_all_go(self) -> None:
+        """Give every waiting purchase up."""
+        for decided in self.waiting.values():
+            decided.cancel()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Campus:

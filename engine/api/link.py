@@ -5,6 +5,7 @@ behind a route; it admits terminals, keeps one link for each, and ends links.
 """
 
 import asyncio
+import math
 import secrets
 from uuid import UUID
 
@@ -59,7 +60,7 @@ class LinkServer:
         assert scope["type"] == "websocket"
         socket = Socket(receive, send)
         if self._is_full():
-            await socket.refuse(self._settings.reconnect_after_s)
+            await socket.refuse(math.ceil(self._settings.reconnect_after_s))
             return
         try:
             session = await self._greet(socket)

@@ -52,12 +52,12 @@ class LinkSettings:
     handshakes_max: int = 256
     """Connections that have not proved who they are."""
     handshake_timeout_s: float = 5.0
-    idle_timeout_s: int = 90
+    idle_timeout_s: float = 90.0
     send_timeout_s: float = 5.0
     """For a terminal to make room for its answers; noticed within twice that time."""
     drain_timeout_s: float = 10.0
     """For accepted requests to be answered at an orderly end."""
-    reconnect_after_s: int = 1
+    reconnect_after_s: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +135,7 @@ class Connection:
             credit=settings.credit,
             server_time=to_moment(self._engine.clock()),
             frame_bytes_max=FRAME_BYTES_MAX,
-            idle_s=settings.idle_timeout_s,
+            idle_ms=round(settings.idle_timeout_s * 1000),
             policy_version=0,
         )
 
@@ -213,7 +213,8 @@ class Connection:
     async def _drain(self, reason: CloseReason, writing: asyncio.Task[None]) -> None:
         """Say goodbye and answer what was taken in, if that is done in time."""
         settings = self._engine.settings
-        self._say(Goodbye(reason=reason, reconnect_after_s=settings.reconnect_after_s))
+        reconnect_after_ms = round(settings.reconnect_after_s * 1000)
+        self._say(Goodbye(reason=reason, reconnect_after_ms=reconnect_after_ms))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(settings.drain_timeout_s):
                 await self._all_decided()

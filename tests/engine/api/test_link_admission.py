@@ -51,7 +51,7 @@ async def test_an_enrolled_terminal_is_told_its_limits(engine: Campus) -> None:
                 credit=SETTINGS.credit,
                 server_time=to_moment(NOW),
                 frame_bytes_max=FRAME_BYTES_MAX,
-                idle_s=SETTINGS.idle_timeout_s,
+                idle_ms=90_000,
                 policy_version=0,
             )
         ]

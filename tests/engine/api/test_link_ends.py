@@ -25,7 +25,7 @@ from tests.links import (
     receive,
 )
 
-STOPPING: Final = [Goodbye(reason=CloseReason.STOPPING, reconnect_after_s=1)]
+STOPPING: Final = [Goodbye(reason=CloseReason.STOPPING, reconnect_after_ms=1000)]
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ async def test_the_newer_link_of_a_terminal_replaces_the_older(
 ) -> None:
     async with admitted(engine.url, identity) as newer:
         assert await receive(terminal) == [
-            Goodbye(reason=CloseReason.REPLACED, reconnect_after_s=1)
+            Goodbye(reason=CloseReason.REPLACED, reconnect_after_ms=1000)
         ]
         assert await closing(terminal) == (4007, "replaced")
         await newer.send(frames.write([Ping(no=1)]))
@@ -151,10 +151,12 @@ async def test_a_terminal_that_closes_is_no_fault(
 
 async def test_a_silent_terminal_is_let_go() -> None:
     async with (
-        campus(replace(SETTINGS, idle_timeout_s=0)) as engine,
+        campus(replace(SETTINGS, idle_timeout_s=0.01)) as engine,
         admitted(engine.url, engine.enrol()) as terminal,
     ):
-        assert await receive(terminal) == [Goodbye(reason=CloseReason.IDLE, reconnect_after_s=1)]
+        assert await receive(terminal) == [
+            Goodbye(reason=CloseReason.IDLE, reconnect_after_ms=1000)
+        ]
         assert await closing(terminal) == (4009, "idle")
 
 
