@@ -14,7 +14,7 @@ def main() -> None:
         settings = read_settings(os.environ)
     except InvalidSettings as error:
         sys.exit(_complain(error))
-    cli(obj=settings)
+    cli(obj=settings, prog_name="campus")
 
 
 def _complain(error: InvalidSettings) -> ExitCode:

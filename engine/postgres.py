@@ -14,7 +14,7 @@ from engine.database.connections import connect
 from engine.database.durability import check_durability
 from engine.database.embedded import EmbeddedServer
 from engine.database.target import Role, Target
-from engine.settings import DatabaseSettings, Settings
+from engine.settings import Settings
 from ledger.book import make_months
 from ledger.time import wall_clock
 
@@ -54,16 +54,19 @@ def open_postgres(settings: Settings) -> Iterator[Postgres]:
         )
 
 
-async def prepare_campus(postgres: Postgres, settings: DatabaseSettings, campus: str) -> list[str]:
+async def prepare_campus(postgres: Postgres, campus: str, *, command_timeout_s: float) -> list[str]:
     """Make a campus or bring it up to date, on a server that may keep money.
 
     Returns the migrations that were applied; also opens the campus's own accounts and the months
     ahead. Raises UnsafeDatabase with every setting that is wrong, DatabaseUnavailable, and what
     `create_campus` raises.
     """
-    async with connected(postgres, settings, campus) as app:
+    app_connection = connected(postgres.app, campus, command_timeout_s=command_timeout_s)
+    async with app_connection as app:
         await check_durability(app)
-        async with _opened(postgres.owner, campus, _MIGRATION_TIMEOUT_S) as owner:
+        async with connected(
+            postgres.owner, campus, command_timeout_s=_MIGRATION_TIMEOUT_S
+        ) as owner:
             applied = await create_campus(owner, campus)
         await open_campus_accounts(app)
         await make_months(app, months_ahead(wall_clock()))
@@ -78,17 +81,9 @@ def months_ahead(at: datetime) -> list[datetime]:
 
 @asynccontextmanager
 async def connected(
-    postgres: Postgres, settings: DatabaseSettings, campus: str
+    target: Target, campus: str, *, command_timeout_s: float
 ) -> "AsyncIterator[Connection[asyncpg.Record]]":
-    """Have one connection of the engine's role while inside. Raises DatabaseUnavailable."""
-    async with _opened(postgres.app, campus, settings.command_timeout_s) as connection:
-        yield connection
-
-
-@asynccontextmanager
-async def _opened(
-    target: Target, campus: str, command_timeout_s: float
-) -> "AsyncIterator[Connection[asyncpg.Record]]":
+    """Have one connection to a campus while inside. Raises DatabaseUnavailable."""
     connection = await connect(target, campus, command_timeout_s=command_timeout_s)
     try:
         yield connection

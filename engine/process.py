@@ -57,7 +57,9 @@ async def run_engine(settings: Settings, keys: Keys, postgres: Postgres) -> None
     Raises DrainTooLong, StopForced, what opening the parts raises, and an ExceptionGroup when
     a part failed.
     """
-    applied = await prepare_campus(postgres, settings.database, settings.campus)
+    applied = await prepare_campus(
+        postgres, settings.campus, command_timeout_s=settings.database.command_timeout_s
+    )
     if applied:
         log.info("campus migrated", campus=settings.campus, migrations=applied)
     async with open_parts(settings, keys, postgres, wall_clock) as parts:

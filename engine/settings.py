@@ -128,10 +128,9 @@ class Settings:
     limits: Limits
     log: LogSettings
 
-    @property
-    def keys_dir(self) -> Path:
-        """The folder of the campus's key files."""
-        return self.data_dir / "keys" / self.campus
+    def keys_of(self, campus: str) -> Path:
+        """Return the folder of a campus's key files."""
+        return self.data_dir / "keys" / campus
 
     @property
     def heads_file(self) -> Path:

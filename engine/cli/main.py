@@ -2,19 +2,28 @@
 
 import typer
 
+from engine.cli.campuses import create, list_all
+from engine.cli.cards import card, recharge
+from engine.cli.doctor import doctor
+from engine.cli.ledger import ledger
+from engine.cli.people import people, person
 from engine.cli.running import run
-
-HELP = "The campus card and payment engine. Its settings are variables CAMPUS_…"
+from engine.cli.staff import staff
 
 cli = typer.Typer(
     name="campus",
+    help="The campus card and payment engine. Its settings are variables CAMPUS_…",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,  # they would show local variables
 )
-cli.command()(run)
-
-
-@cli.callback(help=HELP)
-def main() -> None:
-    """Make `run` and its like commands of a program that has several."""
+cli.command("run")(run)
+cli.command("create")(create)
+cli.command("list")(list_all)
+cli.command("recharge")(recharge)
+cli.command("doctor")(doctor)
+cli.add_typer(people, name="people")
+cli.add_typer(person, name="person")
+cli.add_typer(card, name="card")
+cli.add_typer(staff, name="staff")
+cli.add_typer(ledger, name="ledger")

@@ -17,6 +17,7 @@ from engine.database.errors import (
     InvalidCampusName,
     UnsafeDatabase,
 )
+from engine.errors import ImportRefused
 from engine.keys import BadKeys
 from engine.web import AddressInUse
 from ledger.errors import CampusError, LedgerBusy, LedgerUnavailable
@@ -52,11 +53,22 @@ _CODES: Final[dict[type[CampusError], ExitCode]] = {
 }
 
 
-class Failed(msgspec.Struct, frozen=True, kw_only=True):
+class BadCell(msgspec.Struct, frozen=True, kw_only=True):
+    """A cell of a file that cannot be imported; its value is personal, and stays out."""
+
+    row: int
+    column: str
+    problem: str
+    first_row: int | None
+
+
+class Failed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a command prints with `--json` when it failed."""
 
     code: str
     message: str
+    cells: list[BadCell] = []
+    """Of an import: all that is wrong, by row."""
 
 
 class Output:
@@ -74,13 +86,19 @@ class Output:
         else:
             self._stdout.print(draw(result))
 
-    def fail(self, error: CampusError, draw: RenderableType | None = None) -> NoReturn:
+    def print_document(self, text: str) -> None:
+        """Print what is a JSON document already."""
+        self._stdout.file.write(text if text.endswith("\n") else f"{text}\n")
+
+    def fail(self, error: CampusError) -> NoReturn:
         """Say why the command failed, and exit."""
+        failed = Failed(code=error.code, message=str(error), cells=_cells(error))
         if self._as_json:
-            self._print_json(Failed(code=error.code, message=str(error)))
+            self._print_json(failed)
         else:
-            self._stderr.print(f"[bold red]{error.code}[/]: ", end="")
-            self._stderr.print(str(error) if draw is None else draw, markup=False)
+            self._stderr.print(f"{failed.code}: {failed.message}", markup=False, style="red")
+            if failed.cells:
+                self._stderr.print(_draw_cells(failed.cells))
         raise typer.Exit(_exit_code(error))
 
     @contextmanager
@@ -101,18 +119,35 @@ class Output:
             yield advance
 
     def _print_json(self, result: msgspec.Struct) -> None:
-        self._stdout.file.write(msgspec.json.encode(result).decode() + "\n")
+        self.print_document(msgspec.json.encode(result).decode())
 
 
 def table(*headings: str, rows: Sequence[Sequence[object]]) -> Table:
     """Return rows under headings; numbers stand to the right."""
-    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    drawn = Table(box=None, pad_edge=False, header_style="bold", show_header=any(headings))
     for index, heading in enumerate(headings):
         is_number = bool(rows) and all(isinstance(row[index], int) for row in rows)
         drawn.add_column(heading, justify="right" if is_number else "left")
     for row in rows:
         drawn.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))
     return drawn
+
+
+def _cells(error: CampusError) -> list[BadCell]:
+    if not isinstance(error, ImportRefused):
+        return []
+    return [
+        BadCell(row=each.row, column=each.column, problem=each.problem, first_row=each.first_row)
+        for each in error.errors
+    ]
+
+
+def _draw_cells(cells: Sequence[BadCell]) -> RenderableType:
+    rows = [
+        (each.row, each.column, each.problem, "" if each.first_row is None else each.first_row)
+        for each in cells
+    ]
+    return table("row", "column", "problem", "first in row", rows=rows)
 
 
 def _exit_code(error: CampusError) -> ExitCode:

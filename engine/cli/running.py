@@ -27,7 +27,7 @@ def run(context: typer.Context) -> None:
     # Until the event loop takes the signals over, they end the start in order.
     signal.signal(signal.SIGTERM, _exit)
     try:
-        keys = open_keys(settings.keys_dir)
+        keys = open_keys(settings.keys_of(settings.campus))
         with open_postgres(settings) as postgres:
             uvloop.run(run_engine(settings, keys, postgres))
     except CampusError as error:
