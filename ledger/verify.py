@@ -24,8 +24,6 @@ from ledger.rows import BATCH_BITS
 _SQL = load("ledger.sql", "verify")
 _SEQ_MIN: Final = -(2**63)
 _SEQ_MAX: Final = 2**63 - 1
-_WINDOW_TRANSFERS: Final = 64_000
-"""Transfers read and compared at a time: about 20 MB."""
 _PREFETCH: Final = 1_000
 _FINDINGS_MAX: Final = 1_000
 
@@ -39,18 +37,20 @@ async def verify(
     *,
     trust: Trust,
     progress: Progress = lambda _done, _total: None,
+    window_transfers: int = 64_000,
 ) -> Report:
     """Replay everything and report what differs from what was posted, sealed and signed.
 
     `heads` are those kept outside the database, read before this is called; those in the database
-    are compared as well. After a thousand findings the rest is not compared. The connection must
-    not be in a transaction, and not be of a replica that lags behind.
+    are compared as well. `window_transfers` are read at a time, or one batch if it has more;
+    64,000 take about 50 MB. After a thousand findings the rest is not compared. The connection
+    must not be of a replica that lags behind.
     """
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         await connection.execute(_SQL.get("make_room"))
         trusted, findings = await _sift(connection, heads, trust)
         chain = await _replay_chain(connection, trusted)
-        transfers = _TransferReplay(connection, progress)
+        transfers = _TransferReplay(connection, progress, window_transfers)
         await transfers.run()
         findings += chain.findings + transfers.findings
         lost = await _find_lost(connection, findings)
@@ -100,26 +100,30 @@ class _TransferReplay:
     Together the windows cover every seq there can be, so that no row is passed by.
     """
 
-    def __init__(self, connection: LedgerConnection, progress: Progress) -> None:
+    def __init__(
+        self, connection: LedgerConnection, progress: Progress, window_transfers: int
+    ) -> None:
         self.findings: list[Finding] = []
         self.done = 0
         self._connection = connection
         self._progress = progress
+        self._window_transfers = window_transfers
         self._total = 0
 
     async def run(self) -> None:
         self._total = await self._connection.fetchval(_SQL.get("count_recorded"))
         window: list[RecordedBatch] = []
-        start = _SEQ_MIN
+        start, room = _SEQ_MIN, self._window_transfers
         async for row in self._connection.cursor(_SQL.get("batches"), prefetch=_PREFETCH):
             batch = RecordedBatch(*row)
-            if sum(each.transfers for each in window) >= _WINDOW_TRANSFERS:
+            if room <= 0:
                 following = min(batch.first_seq, _SEQ_MAX)
                 await self._compare(window, start, following - 1)
                 if len(self.findings) > _FINDINGS_MAX:
                     return
-                window, start = [], following
+                window, start, room = [], following, self._window_transfers
             window.append(batch)
+            room -= max(batch.transfers, 1)
         await self._compare(window, start, _SEQ_MAX)
         await self._count()
 

@@ -9,6 +9,7 @@ from ledger.proof.findings import FindingKind
 from ledger.rows import BATCH_MAX
 from ledger.verify import verify
 from tests.databases import Database, open_connection
+from tests.ledger.books import post_batches
 from tests.ledger.histories import TRUST
 from tests.ledger.tampering import TARGET, Books, only, post_and_sign, seq
 
@@ -136,6 +137,14 @@ async def test_the_first_of_several_changes_comes_first(books: Books) -> None:
     report = await books.verified()
     assert [each.seq for each in report.findings] == [seq(2, 0), seq(4, 1), seq(5, 1)]
     assert report.first is report.findings[0]
+
+
+async def test_after_a_thousand_findings_the_rest_is_not_compared(books: Books) -> None:
+    ids = await post_batches(books.owner, [600, 600, 1])
+    await books.owner.execute("update transfers set amount_fen = 7 where seq >= $1", seq(7, 0))
+    report = await verify(books.owner, books.heads, trust=TRUST, window_transfers=1)
+    assert len(report.findings) == len(ids[0]) + len(ids[1])
+    assert {each.kind for each in report.findings} == {K.ALTERED}
 
 
 # An index that lies.
