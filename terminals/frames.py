@@ -38,6 +38,10 @@ def write_json(messages: Sequence[Message]) -> bytes:
     return _json.encode(messages)
 
 
+# What msgspec raises: for text that is not UTF-8 and for arrays in arrays in arrays, Python's own.
+_NOT_A_FRAME: Final = (DecodeError, UnicodeDecodeError, RecursionError)
+
+
 def _reader(kinds: UnionType, decode: Reader[T], read_tags: Reader[int]) -> Reader[T]:
     tags = {_tag(kind) for kind in get_args(kinds)}
 
@@ -46,7 +50,7 @@ def _reader(kinds: UnionType, decode: Reader[T], read_tags: Reader[int]) -> Read
             raise MalformedFrame(f"longer than {FRAME_BYTES_MAX} bytes")
         try:
             return decode(frame)
-        except (DecodeError, UnicodeDecodeError) as error:
+        except _NOT_A_FRAME as error:
             if not tags.issuperset(read_tags(frame)):
                 raise UnknownMessage("a tag that has no place here") from error
             raise MalformedFrame("not a frame, or a field out of its bounds") from error
@@ -72,7 +76,7 @@ def _tags(frame: bytes, skim: Reader[list[Raw]], to_int: Callable[[Raw], int]) -
     """Return the tags of a frame that is an array of arrays, or nothing when it is not one."""
     try:
         return [to_int(message[0]) for message in skim(frame) if message]
-    except (DecodeError, UnicodeDecodeError, RecursionError):
+    except _NOT_A_FRAME:
         return []
 
 

@@ -34,7 +34,7 @@ Name = Annotated[str, Meta(max_length=64)]
 Code = Annotated[str, Meta(min_length=1, max_length=64)]
 Card = Annotated[str, Meta(min_length=1, max_length=64)]
 Pin = Annotated[str, Meta(min_length=6, max_length=6, pattern="^[0-9]{6}$")]
-Text = Annotated[str, Meta(max_length=80)]
+Text = Annotated[str, Meta(max_length=48)]
 
 
 class CloseReason(StrEnum):
