@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Final
 
-from prometheus_client import CollectorRegistry
-from starlette.routing import Router
+from starlette.routing import Router, WebSocketRoute
 from starlette.types import ASGIApp
 
 from engine.api import About, AnyOperation, Bounds, Frame, Latency, compile_operations
 from engine.api.front import Front, Page
+from engine.parts import Parts
 
 _ABOUT: Final = About(
     title="Campus engine",
@@ -25,8 +25,9 @@ def operations() -> tuple[AnyOperation, ...]:
     return ()
 
 
-def build_app(pages: Mapping[str, Page], *, registry: CollectorRegistry) -> ASGIApp:
+def build_app(pages: Mapping[str, Page], parts: Parts) -> ASGIApp:
     """Return the application. Raises WronglyDeclared for operations that contradict each other."""
     routes = compile_operations(operations(), about=_ABOUT, bounds=Bounds())
-    router = Router(routes, redirect_slashes=False)
-    return Front(pages, Frame(router, latency=Latency(registry)))
+    link = WebSocketRoute("/v1/terminals/link", parts.link)
+    router = Router([link, *routes], redirect_slashes=False)
+    return Front(pages, Frame(router, latency=Latency(parts.registry)))

@@ -40,7 +40,7 @@ class LiveView:
             purchases_total=parts.purchases.counts().total,
             p50_ms=_milliseconds(pace.quantile_s(0.5)),
             p99_ms=_milliseconds(pace.quantile_s(0.99)),
-            terminals=0,
+            terminals=parts.link.connected,
             waiting=parts.poster.waiting,
             transfers=proof and proof.transfers,
             sealed=proof and proof.sealed,

@@ -8,14 +8,21 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 
+from engine.api.link import LinkServer
+from engine.api.link_connection import LinkSettings
 from engine.argon import OWASP, ArgonPool
 from engine.database.connections import open_pool
 from engine.jobs import JobFigures
 from engine.keys import Keys
 from engine.metrics import EngineFigures
+from engine.pins import Pins
 from engine.postgres import Postgres
 from engine.purchase_figures import PurchaseFigures
+from engine.purchases import Purchases
+from engine.refunds import Refunds
+from engine.reversals import Reversals
 from engine.settings import Settings
+from engine.terminal_requests import TerminalRequests
 from engine.watches import BooksWatch, DatabaseWatch, ProofWatch
 from ledger.poster import Poster, PosterSettings
 from ledger.proof.heads import Signer
@@ -43,6 +50,9 @@ class Parts:
     proof: ProofWatch
     jobs: JobFigures
     purchases: PurchaseFigures
+    pins: Pins
+    terminals: TerminalRequests
+    link: LinkServer
 
 
 @asynccontextmanager
@@ -55,19 +65,39 @@ async def open_parts(
         with ArgonPool(
             OWASP, workers=limits.argon_workers, turns_max=limits.argon_turns_max
         ) as argon:
+            poster = Poster(pool, PosterSettings(queue_max=limits.queue_max))
+            pins = Pins(pool, argon, keys=keys.pins, clock=clock)
+            registry, figures = CollectorRegistry(), PurchaseFigures()
+            terminals = TerminalRequests(
+                pool,
+                purchases=Purchases(pool, poster, pins=pins, clock=clock),
+                reversals=Reversals(pool, poster, clock=clock),
+                refunds=Refunds(pool, poster, clock=clock),
+                figures=figures,
+            )
+            link = LinkServer(
+                LinkSettings(campus=settings.campus, links_max=limits.links_max),
+                find_device=terminals.find_terminal,
+                handle=terminals.handle,
+                clock=clock,
+                registry=registry,
+            )
             parts = Parts(
                 campus=settings.campus,
                 clock=clock,
-                registry=CollectorRegistry(),
+                registry=registry,
                 pool=pool,
                 argon=argon,
-                poster=Poster(pool, PosterSettings(queue_max=limits.queue_max)),
+                poster=poster,
                 sealer=_sealer(settings, keys, pool, clock),
                 database=DatabaseWatch(pool, postgres.embedded),
                 books=BooksWatch(pool, clock),
                 proof=ProofWatch(pool, clock),
                 jobs=JobFigures(),
-                purchases=PurchaseFigures(),
+                purchases=figures,
+                pins=pins,
+                terminals=terminals,
+                link=link,
             )
             _register(parts)
             yield parts

@@ -87,7 +87,7 @@ class Process:
         )
         self._live = LiveView(parts, self.health)
         pages = {**health_pages(self.health, parts.registry), **live_pages(self._live.look)}
-        self.web = WebServer(build_app(pages, registry=parts.registry), settings.web)
+        self.web = WebServer(build_app(pages, parts), settings.web)
 
     def stop(self) -> None:
         """Let `run` finish what was accepted, and return."""
@@ -134,6 +134,7 @@ class Process:
     ) -> None:
         """Stop from the doors inwards: each part ends when nothing can ask it for more."""
         self.web.stop_listening()
+        await self._parts.link.stop()  # before the server, which would cut the links off
         self.web.stop()
         await serving
         working.cancel()

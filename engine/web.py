@@ -9,6 +9,7 @@ from typing import Final
 import uvicorn
 from starlette.types import ASGIApp
 
+from engine.api.link_socket import drop_unread
 from engine.settings import WebSettings
 from ledger.errors import CampusError
 from terminals.messages import FRAME_BYTES_MAX
@@ -16,6 +17,8 @@ from terminals.messages import FRAME_BYTES_MAX
 _BACKLOG: Final = 2048
 _KEEP_ALIVE_S: Final = 75
 """Longer than the usual minute of a proxy, which then never sends on a connection being closed."""
+_UNREAD_MAX_S: Final = 30.0
+"""A connection is dropped whose other side takes nothing for so long, alive or not."""
 
 
 class AddressInUse(CampusError):
@@ -94,6 +97,7 @@ def _bound(host: str, port: int) -> socket.socket:
     listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        drop_unread(listener, after_s=_UNREAD_MAX_S)
         listener.bind(address)
     except OSError as error:
         listener.close()

@@ -55,6 +55,11 @@ class LinkServer:
         self._is_stopping = False
         registry.register(self._figures)
 
+    @property
+    def connected(self) -> int:
+        """How many terminals are linked."""
+        return len(self._links)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection, from its request to connect until all it asked is decided."""
         assert scope["type"] == "websocket"
