@@ -11,7 +11,7 @@ from random import Random
 from typing import Final
 
 from engine.demo.chance import chance
-from engine.demo.places import SHOPS, Meal, Menu
+from engine.demo.places import TILLS, Meal, Menu
 from ledger.money import Fen
 from terminals.fleet import Aftermath, Order
 
@@ -20,9 +20,8 @@ CLOSES_S: Final = 22.5 * 3600
 """Seconds after midnight between which the campus eats."""
 
 _DAYS_OF_MONTH: Final = 30
-_TILLS: Final = tuple((till, shop) for shop in SHOPS for till in shop.tills)
 _SELLING: Final[dict[Meal, tuple[int, ...]]] = {
-    meal: tuple(number for number, (_, shop) in enumerate(_TILLS) if meal in shop.menus)
+    meal: tuple(number for number, (shop, _) in enumerate(TILLS) if meal in shop.menus)
     for meal in Meal
 }
 _MEAL_WEIGHTS: Final = {
@@ -73,7 +72,7 @@ class Visit:
     at_s: float
     customer: Customer
     till: int
-    """The place of the till among those of `SHOPS`."""
+    """The place of the till in `TILLS`."""
     amount: Fen
     aftermath: Aftermath
 
@@ -131,7 +130,7 @@ def visits_of(customer: Customer, habit: Habit, *, seed: int, day: int) -> Itera
             at_s=_time_of(random, meal),
             customer=customer,
             till=till,
-            amount=_price(random, _TILLS[till][1].menus[meal], habit.appetite),
+            amount=_price(random, TILLS[till][0].menus[meal], habit.appetite),
             aftermath=random.choices(_AFTERMATHS, _AFTERMATH_WEIGHTS)[0],
         )
 

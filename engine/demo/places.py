@@ -116,6 +116,9 @@ SHOPS: Final = (
 """Merchants and their 40 tills. The order is that of the fleet: a till is known by its place in it,
 so new ones go to the end."""
 
+TILLS: Final = tuple((shop, place) for shop in SHOPS for place in shop.tills)
+"""In the order of the fleet."""
+
 DOORS: Final = (
     "图书馆",
     "第一教学楼",
