@@ -227,8 +227,9 @@ class Approved(_Message, tag=32, frozen=True, kw_only=True):
 class Declined(_Message, tag=33, frozen=True, kw_only=True):
     """The engine decided no, and nothing was moved.
 
-    `code` is for programs, `text` (Chinese) for the display. If `transient`, a fresh attempt under
-    a new id may succeed. `ledger_busy` takes nothing in: the same id may be sent again.
+    `code` is for programs, `text` (Chinese) for the display. If `transient`, a fresh attempt may
+    succeed with nothing corrected. The answer is final for the id, but for the codes that
+    docs/terminal-protocol.md names.
     """
 
     no: Number
@@ -250,11 +251,11 @@ class ReversalState(StrEnum):
     """What a reversal found."""
 
     UNDONE = "undone"
-    """The purchase was debited; the money is back."""
+    """The purchase was debited; the money is back, by this reversal or one before it."""
     PREVENTED = "prevented"
     """The purchase was never seen, and its id is refused from now on."""
     NOTHING_TO_UNDO = "nothing_to_undo"
-    """The purchase was declined, or undone before by another reversal."""
+    """The purchase was declined, or refunded whole."""
 
 
 class Reversed(_Message, tag=35, frozen=True, kw_only=True):
