@@ -8,6 +8,7 @@ from starlette.types import ASGIApp
 
 from engine.api import About, AnyOperation, Bounds, Frame, Latency, compile_operations
 from engine.api.front import Front, Page
+from engine.api.terminals import frame_routes, terminal_operations
 from engine.parts import Parts
 
 _ABOUT: Final = About(
@@ -20,14 +21,14 @@ _ABOUT: Final = About(
 )
 
 
-def operations() -> tuple[AnyOperation, ...]:
+def operations(parts: Parts) -> tuple[AnyOperation, ...]:
     """Return every operation of `/v1`: each group of them is one line here."""
-    return ()
+    return terminal_operations(parts)
 
 
 def build_app(pages: Mapping[str, Page], parts: Parts) -> ASGIApp:
     """Return the application. Raises WronglyDeclared for operations that contradict each other."""
-    routes = compile_operations(operations(), about=_ABOUT, bounds=Bounds())
+    routes = compile_operations(operations(parts), about=_ABOUT, bounds=Bounds())
     link = WebSocketRoute("/v1/terminals/link", parts.link)
-    router = Router([link, *routes], redirect_slashes=False)
+    router = Router([link, *frame_routes(parts), *routes], redirect_slashes=False)
     return Front(pages, Frame(router, latency=Latency(parts.registry)))

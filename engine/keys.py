@@ -8,6 +8,7 @@ into the backup, apart from the database: without the heads' keys nobody can tel
 forged ones, without the PIN keys everybody has to set a new PIN.
 """
 
+import hmac
 import os
 import re
 import secrets
@@ -32,6 +33,7 @@ _PIN_KEY_BYTES: Final = 32  # RFC 2104, section 3: as long as the hash
 _HEADS: Final = re.compile(r"heads-([1-9][0-9]{0,5})\.pem")
 _PIN: Final = re.compile(r"pin-([1-9][0-9]{0,5})\.key")
 _OTHERS: Final = 0o077
+_SESSIONS: Final = b"campus terminal sessions\0"
 
 
 class BadKeys(CampusError):
@@ -49,6 +51,14 @@ class Keys:
     trusted: tuple[bytes, ...]
     """The public keys, old and new, whose heads count."""
     pins: PinKeys
+
+    @property
+    def terminal_sessions(self) -> bytes:
+        """What signs the sessions of terminals over HTTP: the same in all processes.
+
+        Derived, because it is needed for minutes only: with a new PIN key they sign in again.
+        """
+        return hmac.digest(self.pins.keys[self.pins.current], _SESSIONS, sha256)
 
     def trust(self, campus: str) -> Trust:
         """Return what a checker of heads knows beforehand."""

@@ -14,6 +14,7 @@ from engine.argon import OWASP, ArgonPool
 from engine.database.connections import open_pool
 from engine.jobs import JobFigures
 from engine.keys import Keys
+from engine.known_terminals import KnownTerminals
 from engine.metrics import EngineFigures
 from engine.pins import Pins
 from engine.postgres import Postgres
@@ -21,8 +22,11 @@ from engine.purchase_figures import PurchaseFigures
 from engine.purchases import Purchases
 from engine.refunds import Refunds
 from engine.reversals import Reversals
+from engine.revocations import Revocations
 from engine.settings import Settings
+from engine.spenders import Spenders
 from engine.terminal_requests import TerminalRequests
+from engine.terminal_tokens import Tokens
 from engine.watches import BooksWatch, DatabaseWatch, ProofWatch
 from ledger.poster import Poster, PosterSettings
 from ledger.proof.heads import Signer
@@ -51,8 +55,12 @@ class Parts:
     jobs: JobFigures
     purchases: PurchaseFigures
     pins: Pins
+    spenders: Spenders
     terminals: TerminalRequests
+    known_terminals: KnownTerminals
+    terminal_tokens: Tokens
     link: LinkServer
+    revocations: Revocations
 
 
 @asynccontextmanager
@@ -68,16 +76,18 @@ async def open_parts(
             poster = Poster(pool, PosterSettings(queue_max=limits.queue_max))
             pins = Pins(pool, argon, keys=keys.pins, clock=clock)
             registry, figures = CollectorRegistry(), PurchaseFigures()
+            purchases = Purchases(pool, poster, pins=pins, clock=clock)
             terminals = TerminalRequests(
                 pool,
-                purchases=Purchases(pool, poster, pins=pins, clock=clock),
+                purchases=purchases,
                 reversals=Reversals(pool, poster, clock=clock),
                 refunds=Refunds(pool, poster, clock=clock),
                 figures=figures,
             )
+            known_terminals = KnownTerminals(pool)
             link = LinkServer(
                 LinkSettings(campus=settings.campus, links_max=limits.links_max),
-                find_device=terminals.find_terminal,
+                find_device=known_terminals.read,
                 handle=terminals.handle,
                 clock=clock,
                 registry=registry,
@@ -96,8 +106,12 @@ async def open_parts(
                 jobs=JobFigures(),
                 purchases=figures,
                 pins=pins,
+                spenders=purchases.spenders,
                 terminals=terminals,
+                known_terminals=known_terminals,
+                terminal_tokens=Tokens(keys.terminal_sessions),
                 link=link,
+                revocations=Revocations(known_terminals, link),
             )
             _register(parts)
             yield parts

@@ -52,6 +52,11 @@ class PersonPrincipal:
     name: str
 
     @property
+    def key(self) -> UUID:
+        """Whose requests are counted together, over all sessions."""
+        return self.person_id
+
+    @property
     def owner(self) -> Owner:
         """Whose secrets these are."""
         return Owner(OwnerKind.PERSON, self.person_id)
@@ -75,6 +80,11 @@ class StaffPrincipal:
     staff_id: UUID
     name: str
     roles: frozenset[Role]
+
+    @property
+    def key(self) -> UUID:
+        """Whose requests are counted together, over all sessions."""
+        return self.staff_id
 
     @property
     def owner(self) -> Owner:

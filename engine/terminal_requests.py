@@ -11,7 +11,7 @@ from uuid import UUID
 from engine.api.link_connection import TerminalSession
 from engine.campus_errors import Declined, NotATill, PinRequired, PurchaseNotFound, ReversalTooLate
 from engine.decline_texts import decline_text
-from engine.devices import Device, find_enrolled
+from engine.devices import Device
 from engine.errors import PinNotSet, PinPaused, PinWrong, TooBusy
 from engine.purchase_figures import APPROVED, PurchaseFigures
 from engine.purchases import Approved, PurchaseRequest, Purchases
@@ -98,14 +98,6 @@ class TerminalRequests:
         except LOST as error:
             raise LedgerUnavailable("the database cannot be reached") from error
 
-    async def find_terminal(self, device_id: UUID) -> Device | None:
-        """Return a terminal that may speak. Raises LedgerUnavailable."""
-        try:
-            async with self._pool.acquire() as connection:
-                return await find_enrolled(connection, device_id)
-        except LOST as error:
-            raise LedgerUnavailable("the database cannot be reached") from error
-
     async def purchase(self, device: Device, request: PurchaseRequest) -> Approved:
         """Debit a card for a till. Raises PURCHASE_ERRORS."""
         started = time.perf_counter()
@@ -130,10 +122,10 @@ class TerminalRequests:
         """Give back part or all of a purchase. Raises REFUND_ERRORS."""
         return await self._refunds.refund(device, request)
 
-    async def status(self, device: Device, query: messages.Query) -> PurchaseStatus:
+    async def status(self, device: Device, purchase_id: UUID) -> PurchaseStatus:
         """Tell what became of a purchase of this terminal."""
         async with self._pool.acquire() as connection:
-            return await find_status(connection, purchase_id=query.purchase_id, device_id=device.id)
+            return await find_status(connection, purchase_id=purchase_id, device_id=device.id)
 
     async def _answer(self, device: Device, request: messages.Request) -> messages.Answer:
         match request:
@@ -145,7 +137,7 @@ class TerminalRequests:
             case messages.Refund():
                 return _refunded(request, await self.refund(device, _refund(request)))
             case messages.Query():
-                return _status(request, await self.status(device, request))
+                return _status(request, await self.status(device, request.purchase_id))
             case messages.Ping():
                 raise RuntimeError("the link answers a ping itself")
             case _:

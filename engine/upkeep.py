@@ -32,6 +32,12 @@ def upkeep(parts: Parts) -> tuple[Job, ...]:
             every_s=1.0,
             limit_s=_REVIVAL_LIMIT_S,
         ),
+        Job(
+            name="watch_revocations",
+            run_once=parts.revocations.run_once,
+            every_s=1.0,
+            limit_s=_LIMIT_S,
+        ),
         Job(name="watch_proof", run_once=parts.proof.run_once, every_s=5.0, limit_s=_LIMIT_S),
         Job(name="audit_books", run_once=parts.books.run_once, every_s=15.0, limit_s=_LIMIT_S),
         Job(

@@ -29,14 +29,21 @@ def headers(scope: Scope, name: bytes) -> list[bytes]:
 
 
 async def read(scope: Scope, receive: Receive, *, bytes_max: int) -> bytes:
-    """Return the body as it came.
+    """Return a body that is declared as JSON, as it came.
 
-    Raises BodyTooLarge as soon as that is known, UnsupportedMediaType before anything is read,
-    and ClientDisconnect when the caller is gone.
+    Raises UnsupportedMediaType before anything is read, and what `read_all` raises.
     """
     media_type = b"".join(headers(scope, b"content-type")).partition(b";")[0]
     if media_type.strip().lower() != b"application/json":
         raise UnsupportedMediaType
+    return await read_all(scope, receive, bytes_max=bytes_max)
+
+
+async def read_all(scope: Scope, receive: Receive, *, bytes_max: int) -> bytes:
+    """Return the body as it came, whatever it is.
+
+    Raises BodyTooLarge as soon as that is known, and ClientDisconnect when the caller is gone.
+    """
     # The server has checked that a content-length is a number, and that there is only one.
     if any(int(length) > bytes_max for length in headers(scope, b"content-length")):
         raise BodyTooLarge(bytes_max)

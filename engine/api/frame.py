@@ -17,8 +17,10 @@ from engine.api.errors import InternalError, MethodNotAllowed, PathNotFound
 from engine.api.latency import Latency
 from engine.api.problems import RawHeaders, Rendered, render
 from engine.api.routes import Endpoint, NotAllowed
+from engine.database.errors import DatabaseUnavailable
 from ledger.errors import CampusError
 from ledger.ids import uuid7
+from ledger.writer import LOST
 
 log = structlog.get_logger()
 
@@ -137,6 +139,9 @@ def _rendered(error: Exception, request_id: UUID) -> Rendered:
             rendered = render(MethodNotAllowed(), request_id)
             allow = (b"allow", (headers or {}).get("Allow", "").encode())
             return replace(rendered, headers=[*rendered.headers, allow])
+    if isinstance(error, LOST):
+        log.error("database out of reach", exc_info=error)
+        return render(DatabaseUnavailable("try again under the same id"), request_id)
     if isinstance(error, CampusError):
         with contextlib.suppress(LookupError):  # one without a status is a mistake of ours
             return render(error, request_id)

@@ -169,7 +169,7 @@ class Connection:
     def _decided(self, future: asyncio.Future[Answer]) -> None:
         no, arrived_at = self._undecided.pop(future)
         self._engine.figures.took(self._loop.time() - arrived_at)
-        self._answer(_answer_of(future, no))
+        self._answer(answer_of(future, no))
 
     def _answer(self, answer: Answer) -> None:
         self._outbox.append(answer)
@@ -236,7 +236,8 @@ class Connection:
             await asyncio.wait(self._undecided)
 
 
-def _answer_of(future: asyncio.Future[Answer], no: int) -> Answer:
+def answer_of(future: asyncio.Future[Answer], no: int) -> Answer:
+    """Return what a terminal is told of a request that has come to its end, one way or another."""
     if future.cancelled():
         return Undecided(no=no, code="cancelled")
     error = future.exception()

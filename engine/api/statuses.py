@@ -8,9 +8,12 @@ from typing import Final
 from engine import campus_errors as campus
 from engine import errors as people
 from engine.api import errors as frame
+from engine.api.link_admission import NotAdmitted
 from engine.campus_errors import DeclineCode
+from engine.database.errors import DatabaseUnavailable
 from ledger import errors as ledger
 from ledger.errors import CampusError, RefusalCode
+from terminals.errors import MalformedFrame, UnknownMessage
 
 STATUSES: Final[Mapping[type[CampusError], HTTPStatus]] = MappingProxyType(
     {
@@ -26,6 +29,10 @@ STATUSES: Final[Mapping[type[CampusError], HTTPStatus]] = MappingProxyType(
         frame.ServerBusy: HTTPStatus.SERVICE_UNAVAILABLE,
         frame.TimedOut: HTTPStatus.SERVICE_UNAVAILABLE,
         frame.InternalError: HTTPStatus.INTERNAL_SERVER_ERROR,
+        DatabaseUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+        MalformedFrame: HTTPStatus.BAD_REQUEST,
+        UnknownMessage: HTTPStatus.BAD_REQUEST,
+        NotAdmitted: HTTPStatus.UNAUTHORIZED,
         ledger.InvalidAmount: HTTPStatus.UNPROCESSABLE_ENTITY,
         ledger.InvalidTransfer: HTTPStatus.UNPROCESSABLE_ENTITY,
         ledger.TransferConflict: HTTPStatus.CONFLICT,

@@ -1,0 +1,77 @@
+"""What admits terminals over HTTP: challenges and session tokens, signed instead of stored.
+
+So any process of the campus takes what another gave out. Both end with a MAC (HMAC-SHA256, cut to
+128 bits by RFC 2104, section 5) over their purpose and content; the times are milliseconds.
+"""
+
+import hashlib
+import hmac
+import secrets
+from base64 import b64decode, urlsafe_b64encode
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Final
+from uuid import UUID
+
+from engine.errors import NotSignedIn
+
+CHALLENGE_LIFE: Final = timedelta(minutes=1)
+SESSION_LIFE: Final = timedelta(minutes=15)
+
+_MAC_BYTES: Final = 16
+_TIME_BYTES: Final = 8
+_RANDOM_BYTES: Final = 8
+_ID_BYTES: Final = 16
+
+
+class _Purpose(bytes, Enum):
+    """What a MAC is for: none is good for the other."""
+
+    CHALLENGE = b"campus terminal challenge\0"
+    SESSION = b"campus terminal session\0"
+
+
+class Tokens:
+    """Makes and reads challenges and session tokens."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def new_challenge(self, at: datetime) -> bytes:
+        """Return a nonce of 32 bytes, good for `CHALLENGE_LIFE`."""
+        content = _milliseconds(at + CHALLENGE_LIFE) + secrets.token_bytes(_RANDOM_BYTES)
+        return content + self._mac(_Purpose.CHALLENGE, content)
+
+    def is_challenge(self, nonce: bytes, *, at: datetime) -> bool:
+        """Tell whether we gave a nonce out, not too long ago."""
+        content, mac = nonce[:-_MAC_BYTES], nonce[-_MAC_BYTES:]
+        if not hmac.compare_digest(mac, self._mac(_Purpose.CHALLENGE, content)):
+            return False
+        return content[:_TIME_BYTES] > _milliseconds(at)
+
+    def new_session(self, terminal_id: UUID, *, expires_at: datetime) -> str:
+        """Return the token by which a terminal is known until then."""
+        content = terminal_id.bytes + _milliseconds(expires_at)
+        packed = content + self._mac(_Purpose.SESSION, content)
+        return urlsafe_b64encode(packed).rstrip(b"=").decode("ascii")
+
+    def read_session(self, token: bytes, *, at: datetime) -> UUID:
+        """Return the terminal that a token was made for. Raises NotSignedIn."""
+        try:
+            packed = b64decode(token + b"=" * (-len(token) % 4), altchars=b"-_", validate=True)
+        except ValueError:
+            raise NotSignedIn("not a token of ours") from None
+        content, mac = packed[:-_MAC_BYTES], packed[-_MAC_BYTES:]
+        if not hmac.compare_digest(mac, self._mac(_Purpose.SESSION, content)):
+            raise NotSignedIn("not a token of ours")
+        if content[_ID_BYTES:] <= _milliseconds(at):
+            raise NotSignedIn("the token has expired: answer a new challenge")
+        return UUID(bytes=content[:_ID_BYTES])
+
+    def _mac(self, purpose: _Purpose, content: bytes) -> bytes:
+        return hmac.digest(self._key, purpose + content, hashlib.sha256)[:_MAC_BYTES]
+
+
+def _milliseconds(at: datetime) -> bytes:
+    """Return a moment in so many bytes that texts of them are ordered like the moments."""
+    return int(at.timestamp() * 1000).to_bytes(_TIME_BYTES)
