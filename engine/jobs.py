@@ -17,6 +17,7 @@ _PUT_OFF: Final = (
     CampusError,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a connection that broke between preparing and executing
     OSError,
     TimeoutError,
 )
@@ -93,7 +94,7 @@ async def take_turn(job: Job, figures: JobFigures) -> None:
             done = await job.run_once()
     except _PUT_OFF as error:
         turns.put_off += 1
-        log.warning("job put off", job=job.name, exc_info=error)
+        log.warning("job put off", job=job.name, error=type(error).__name__)
     else:
         turns.succeeded += 1
         turns.done += done

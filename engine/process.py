@@ -112,11 +112,13 @@ class Process:
             sealing = start(self._until_told(parts.sealer.run(self._sealing_ends)), name="sealer")
             working = start(run_jobs(jobs, parts.jobs), name="jobs")
             serving = start(self._until_told(self.web.serve()), name="web")
+            await parts.database.run_once()
             _freeze_what_stays()
             log.info("engine ready", campus=parts.campus, url=self.web.url)
             await self._stopping.wait()
-            log.info("engine stopping")
             self.health.is_stopping = True
+            self.web.stop_listening()
+            log.info("engine stopping")
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._drain_timeout_s):
                     await self._drain(serving, working, sealing)
@@ -133,7 +135,6 @@ class Process:
         sealing: asyncio.Task[None],
     ) -> None:
         """Stop from the doors inwards: each part ends when nothing can ask it for more."""
-        self.web.stop_listening()
         await self._parts.link.stop()  # before the server, which would cut the links off
         self.web.stop()
         await serving

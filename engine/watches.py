@@ -7,7 +7,7 @@ so that however often they are asked, the database is looked at no more often.
 import asyncio
 import time
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import asyncpg
 import structlog
@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from asyncpg.pool import Pool
 
 _SQL = load("engine.sql", "watches")
+_NO_ANSWER: Final = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a connection that broke between preparing and executing
+    OSError,
+)
 
 log = structlog.get_logger()
 
@@ -43,11 +49,12 @@ class DatabaseWatch:
         """Ask the database for an answer; return how often the embedded server was revived."""
         try:
             await self._pool.fetchval(_SQL.get("probe"))
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        except _NO_ANSWER:
             if self._embedded is None:
                 raise
             # Blocks for the length of a recovery: minutes, after a crash under load.
             await asyncio.to_thread(self._embedded.ensure_running)
+            self._seen_at = time.monotonic()
             log.warning("database was revived")
             return 1
         self._seen_at = time.monotonic()

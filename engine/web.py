@@ -68,6 +68,7 @@ class WebServer:
         """Take no new connections; those that are open are served on."""
         for server in self._server.servers:
             server.close()
+        self._socket.close()
 
     def stop(self) -> None:
         """Let `serve` return when what is under way is answered."""

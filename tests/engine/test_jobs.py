@@ -46,6 +46,7 @@ async def test_what_a_turn_did_is_counted() -> None:
         TooBusy("queue"),
         asyncpg.CannotConnectNowError("starting"),
         asyncpg.InterfaceError("closed"),
+        asyncpg.InternalClientError("another operation is in progress"),
         ConnectionRefusedError(),
     ],
 )
