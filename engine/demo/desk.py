@@ -43,6 +43,8 @@ class Desk:
                 await self._pay_in(number)
             except CampusError as error:
                 log.warning("payment at the desk failed", code=error.code)
+            finally:
+                self._queue.task_done()
 
     async def _pay_in(self, number: str) -> None:
         at = self._ground.clock()

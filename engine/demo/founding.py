@@ -245,7 +245,7 @@ async def _hand_out_subsidies(
     random = chance("subsidies", seed)
     rows = tuple(
         SubsidyRow(row=row, number=number, amount=Fen(random.choice(_SUBSIDIES_FEN)))
-        for row, number in enumerate(random.sample(numbers, len(numbers) // 5), start=2)
+        for row, number in enumerate(random.sample(numbers, -(-len(numbers) // 5)), start=2)
     )
     batch = NewBatch(id=uuid7(at), title=_SUBSIDY_TITLE, table=SubsidyTable(rows=rows))
     await prepare(connection, batch, actor=finance[0], at=at)

@@ -42,6 +42,8 @@ class Shop:
         self.devices: dict[UUID, Device] = {}
         self.asked: list[tuple[UUID, Request]] = []
         self.standing: dict[UUID, int] = {}
+        self.lost: set[str] = set()
+        """Cards that are declined as lost."""
         self.faults: dict[type[Request], list[Exception]] = {}
         self.cuts = 0
         """So many links are cut while a request is being answered."""
@@ -87,6 +89,8 @@ class Shop:
         match request:
             case Purchase(card=card) if card == NO_MONEY:
                 return Declined(no=request.no, code="insufficient_funds", transient=True)
+            case Purchase(card=card) if card in self.lost:
+                return Declined(no=request.no, code="card_lost", transient=False)
             case Purchase():
                 self.standing[request.id] = request.amount_fen
                 return approved(request)
