@@ -9,6 +9,7 @@ import gc
 import signal
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Final
 
 import structlog
@@ -51,7 +52,13 @@ class StopForced(CampusError):
     code = "stop_forced"
 
 
-async def run_engine(settings: Settings, keys: Keys, postgres: Postgres) -> None:
+Beside = Callable[[Parts, Keys, str], Awaitable[None]]
+"""Runs beside an engine that serves, given its URL; it is cancelled before the engine stops."""
+
+
+async def run_engine(
+    settings: Settings, keys: Keys, postgres: Postgres, beside: Beside | None = None
+) -> None:
     """Serve a campus until a signal says stop; return when all that was accepted is finished.
 
     Raises DrainTooLong, StopForced, what opening the parts raises, and an ExceptionGroup when
@@ -65,7 +72,7 @@ async def run_engine(settings: Settings, keys: Keys, postgres: Postgres) -> None
     async with open_parts(settings, keys, postgres, wall_clock) as parts:
         process = Process(parts, settings)
         with _signals(process.stop), process.listening():
-            await process.run()
+            await process.run(beside and partial(beside, parts, keys, process.web.url))
     log.info("engine stopped")
 
 
@@ -101,8 +108,11 @@ class Process:
         finally:
             self.web.close()
 
-    async def run(self) -> None:
-        """Run until `stop`. Raises DrainTooLong, or an ExceptionGroup when a part failed."""
+    async def run(self, beside: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Run until `stop`, with something beside it that is cancelled first.
+
+        Raises DrainTooLong, or an ExceptionGroup when a part failed.
+        """
         parts = self._parts
         is_drained = False
         jobs = (*upkeep(parts), self._live.job)
@@ -115,12 +125,16 @@ class Process:
             await parts.database.run_once()
             _freeze_what_stays()
             log.info("engine ready", campus=parts.campus, url=self.web.url)
+            visiting = start(self._until_told(beside()), name="beside") if beside else None
             await self._stopping.wait()
             self.health.is_stopping = True
             self.web.stop_listening()
             log.info("engine stopping")
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._drain_timeout_s):
+                    if visiting is not None:
+                        visiting.cancel()
+                        await asyncio.wait([visiting])
                     await self._drain(serving, working, sealing)
                     is_drained = True
             for task in (serving, working, self._posting, sealing):
