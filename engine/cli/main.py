@@ -4,11 +4,14 @@ import typer
 
 from engine.cli.campuses import create, list_all
 from engine.cli.cards import card, recharge
+from engine.cli.demo import demo_run
 from engine.cli.doctor import doctor
 from engine.cli.ledger import ledger
 from engine.cli.people import people, person
 from engine.cli.running import run
 from engine.cli.staff import staff
+from engine.cli.subsidies import subsidy
+from engine.cli.terminals import merchant, terminal
 
 cli = typer.Typer(
     name="campus",
@@ -18,6 +21,7 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,  # they would show local variables
 )
 cli.command("run")(run)
+cli.command("demo")(demo_run)
 cli.command("create")(create)
 cli.command("list")(list_all)
 cli.command("recharge")(recharge)
@@ -26,4 +30,7 @@ cli.add_typer(people, name="people")
 cli.add_typer(person, name="person")
 cli.add_typer(card, name="card")
 cli.add_typer(staff, name="staff")
+cli.add_typer(merchant, name="merchant")
+cli.add_typer(terminal, name="terminal")
+cli.add_typer(subsidy, name="subsidy")
 cli.add_typer(ledger, name="ledger")
