@@ -14,7 +14,16 @@ from engine.api.openapi import About
 from engine.api.operations import AnyOperation, Call, Method, Operation
 from engine.api.rate_limits import RateLimit
 from engine.api.routes import compile_operations
-from engine.api.wire import AmountFen, Answer, CampusTime, Moment, Nothing, Received, campus_time
+from engine.api.wire import (
+    AmountFen,
+    Answer,
+    CampusTime,
+    Confidential,
+    Moment,
+    Nothing,
+    Received,
+    campus_time,
+)
 
 __all__ = [
     "About",
@@ -27,6 +36,7 @@ __all__ = [
     "Bounds",
     "Call",
     "CampusTime",
+    "Confidential",
     "Cookie",
     "Cursors",
     "Frame",

@@ -35,6 +35,14 @@ class Received(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Base of everything a caller sends: a field that we do not know is an error."""
 
 
+class Confidential(Received, frozen=True, kw_only=True):
+    """Base of what carries a secret: shows no field in a text that may end in a log."""
+
+    def __repr__(self) -> str:
+        """Return the name of the form alone."""
+        return f"{type(self).__name__}(…)"
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """Base of everything we answer with."""
 
