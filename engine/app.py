@@ -8,6 +8,9 @@ from starlette.types import ASGIApp
 
 from engine.api import About, AnyOperation, Bounds, Frame, Latency, compile_operations
 from engine.api.front import Front, Page
+from engine.api.me import me_operations
+from engine.api.sign_in import sign_in_operations
+from engine.api.staff import staff_operations
 from engine.api.terminals import frame_routes, terminal_operations
 from engine.parts import Parts
 
@@ -23,7 +26,12 @@ _ABOUT: Final = About(
 
 def operations(parts: Parts) -> tuple[AnyOperation, ...]:
     """Return every operation of `/v1`: each group of them is one line here."""
-    return terminal_operations(parts)
+    return (
+        *sign_in_operations(parts),
+        *me_operations(parts),
+        *staff_operations(parts),
+        *terminal_operations(parts),
+    )
 
 
 def build_app(pages: Mapping[str, Page], parts: Parts) -> ASGIApp:

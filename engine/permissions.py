@@ -24,6 +24,10 @@ class Permission(StrEnum):
     CHANGE_PEOPLE = "change_people"
     """Add, import, suspend; let them set a password or a new PIN."""
     MANAGE_CARDS = "manage_cards"
+    TAKE_CASH = "take_cash"
+    """Credit what people pay in at the desk."""
+    REFUND_PURCHASES = "refund_purchases"
+    """Give money of any purchase back, when its terminal no longer can."""
     MANAGE_MERCHANTS = "manage_merchants"
     MANAGE_TERMINALS = "manage_terminals"
     HAND_OUT_SUBSIDIES = "hand_out_subsidies"
@@ -41,11 +45,13 @@ PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = MappingProxyType(
                 Permission.READ_PEOPLE,
                 Permission.CHANGE_PEOPLE,
                 Permission.MANAGE_CARDS,
+                Permission.TAKE_CASH,
             }
         ),
         Role.FINANCE: frozenset(
             {
                 Permission.READ_PEOPLE,
+                Permission.REFUND_PURCHASES,
                 Permission.MANAGE_MERCHANTS,
                 Permission.HAND_OUT_SUBSIDIES,
                 Permission.SET_LIMITS,

@@ -107,6 +107,14 @@ async def find_staff(connection: LedgerConnection, name: str) -> Staff | None:
     return None if row is None else _read(row)
 
 
+async def get_staff(connection: LedgerConnection, staff_id: UUID) -> Staff:
+    """Return a member of staff. Raises StaffNotFound."""
+    row = await connection.fetchrow(_SQL.get("find_by_id"), staff_id)
+    if row is None:
+        raise StaffNotFound("there is no such member of staff")
+    return _read(row)
+
+
 async def list_staff(connection: LedgerConnection) -> list[Staff]:
     """Return all members of staff, by name."""
     return [_read(row) for row in await connection.fetch(_SQL.get("list_staff"))]

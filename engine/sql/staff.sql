@@ -11,6 +11,12 @@ select id, name, roles, state, created_at
 from staff
 where name = $1;
 
+-- name: find_by_id
+-- The member of staff with id $1.
+select id, name, roles, state, created_at
+from staff
+where id = $1;
+
 -- name: lock_staff
 -- The member of staff with id $1, locked until the transaction ends.
 select id, name, roles, state, created_at

@@ -82,10 +82,10 @@ class RunningEngine:
         return Holder(person=person, card=card)
 
     @asynccontextmanager
-    async def linked(self, till: Till) -> AsyncIterator[Link]:
-        """Have a till's link up while inside."""
+    async def linked(self, identity: Identity) -> AsyncIterator[Link]:
+        """Have a terminal's link up while inside."""
         host = f"ws://{self.client.base_url.netloc.decode()}"
-        link = Link(till.identity, LinkOptions(url=f"{host}/v1/terminals/link"))
+        link = Link(identity, LinkOptions(url=f"{host}/v1/terminals/link"))
         running = asyncio.ensure_future(link.run_once())
         await asyncio.wait(
             [running, waiting := asyncio.ensure_future(link.up())], return_when="FIRST_COMPLETED"
