@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 from uuid import UUID
 
 from engine.actions import CampusAction
 from engine.audit_trail import Actor, ActorKind, AuditEvent, Subject, record
 from engine.campus_errors import CashPaymentRefused, WalletNotFound
-from engine.chart import AccountKind, account_id
+from engine.chart import AccountKind, TransferKind, account_id
 from ledger.answers import Posted
 from ledger.book import Asked, LedgerConnection, post
 from ledger.errors import CampusError, InvalidAmount, RefusalCode, TransferRefused
@@ -18,8 +17,6 @@ from ledger.queries import load
 from ledger.transfers import Entry, Transfer
 
 _SQL = load("engine.sql", "cash_desk")
-
-CASH_PAYMENT: Final = "cash_payment"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +73,7 @@ async def pay_in(
 def _transfer(payment: CashPayment) -> Transfer:
     return Transfer(
         id=payment.id,
-        kind=CASH_PAYMENT,
+        kind=TransferKind.CASH_PAYMENT,
         event_at=time_of(payment.id),
         amount=payment.amount,
         debit_account=account_id(AccountKind.CASH_DESK),

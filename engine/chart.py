@@ -1,7 +1,8 @@
-"""The chart of accounts (科目表): every kind of account of a campus, its side and its rule.
+"""The chart of accounts (科目表), and what money moves for between them.
 
-Accounts of a person or a merchant have ids derived from theirs; the campus's own accounts, one of a
-kind, have ids derived from the kind. So an account is found without looking it up.
+Each kind of account has a side and a rule. Accounts of a person or a merchant have ids derived from
+theirs; the campus's own accounts, one of a kind, have ids derived from the kind. So an account is
+found without looking it up.
 """
 
 from collections.abc import Mapping
@@ -42,6 +43,21 @@ class AccountKind(StrEnum):
     """Purchases after the loss report of their card, which the university bears."""
     SUSPENSE = "suspense"
     """Money that is here and cannot yet be placed."""
+
+
+class TransferKind(StrEnum):
+    """What money moves for. A word here is never renamed: old transfers keep theirs."""
+
+    PURCHASE = "purchase"
+    REFUND = "refund"
+    """A merchant gives money of a purchase back."""
+    REVERSAL = "reversal"
+    """A terminal takes a purchase back whose answer it never got."""
+    CASH_PAYMENT = "cash_payment"
+    """A person pays banknotes in."""
+    SUBSIDY = "subsidy"
+    SUBSIDY_UNDO = "subsidy_undo"
+    """A subsidy that was handed out by mistake is taken back."""
 
 
 class Chapter(NamedTuple):

@@ -20,6 +20,7 @@ from uuid import UUID
 
 from engine.bulk_reads import BulkReads
 from engine.campus_errors import DeclineCode, NotATill, PinRequired, declined
+from engine.chart import TransferKind
 from engine.devices import Device, DeviceState, get_device
 from engine.merchants import MerchantState
 from engine.pins import Channel, Pins
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
     from asyncpg import Record
     from asyncpg.pool import Pool
 
-PURCHASE: Final = "purchase"
 _TRIES_MAX: Final = 5
 
 
@@ -173,7 +173,7 @@ class Purchases:
             await self._poster.post(
                 Refuse(
                     id=request.id,
-                    kind=PURCHASE,
+                    kind=TransferKind.PURCHASE,
                     code=code,
                     event_at=request.event_at,
                     amount=request.amount,
@@ -249,7 +249,7 @@ def _draw(device: Device, spender: Spender, request: PurchaseRequest) -> Draw:
     assert device.till is not None, "asked at the door"
     return Draw(
         id=request.id,
-        kind=PURCHASE,
+        kind=TransferKind.PURCHASE,
         amount=request.amount,
         debit_accounts=spender.debit_accounts(),
         credit_account=device.till.payable,

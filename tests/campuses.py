@@ -10,23 +10,34 @@ from uuid import UUID
 from engine.argon import ArgonPool
 from engine.cards import Card, CardEvent, change_card, issue_card
 from engine.cash_desk import CashPayment, pay_in
-from engine.chart import AccountKind, account_id, open_campus_accounts
+from engine.chart import open_campus_accounts
+from engine.database.connections import open_pool
 from engine.devices import Device, add_device, get_device
+from engine.loss_reports import LossReports
 from engine.merchants import Merchant, add_merchant
 from engine.people import Person
+from engine.permissions import Role
 from engine.pins import PinKeys, Pins
+from engine.principals import Owner, OwnerKind, PersonPrincipal
 from engine.purchases import PurchaseRequest, Purchases
+from engine.refunds import RefundRequest, Refunds
+from engine.reversals import ReversalRequest, Reversals
+from engine.staff import create_staff
+from engine.subsidies import NewBatch, approve, prepare
+from engine.subsidy_files import SubsidyRow, SubsidyTable
 from engine.wallets import Balance, find_balance, open_wallets
-from ledger.book import Asked, LedgerConnection, post
+from ledger.book import LedgerConnection
 from ledger.ids import uuid7
 from ledger.money import Fen
 from ledger.poster import Poster, open_poster
-from ledger.transfers import Entry, Transfer
+from tests.databases import CAMPUS, COMMAND_TIMEOUT_S, Database
 from tests.identities import SYSTEM, ManualClock, student
 
 if TYPE_CHECKING:
     from asyncpg import Record
     from asyncpg.pool import Pool
+
+    from engine.audit_trail import Actor
 
 PIN: Final = "135790"
 EXPIRES_ON: Final = date(2029, 8, 31)
@@ -44,21 +55,48 @@ class Holder:
     def id(self) -> UUID:
         return self.person.id
 
+    @property
+    def principal(self) -> PersonPrincipal:
+        """The person, signed in."""
+        return PersonPrincipal(
+            session_id=uuid7(),
+            person_id=self.person.id,
+            number=self.person.number,
+            name=self.person.name,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """What one process of the engine has: connections, a poster, and a memory of its own."""
+
+    pool: "Pool[Record]"
+    poster: Poster
+    pins: Pins
+    purchases: Purchases
+    refunds: Refunds
+    reversals: Reversals
+    loss_reports: LossReports
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Campus:
     """What a test of money works with."""
 
-    pool: "Pool[Record]"
-    pins: Pins
+    engine: Engine
+    argon: ArgonPool
     clock: ManualClock
-    poster: Poster
-    purchases: Purchases
     merchant: Merchant
     till: Device
 
-    async def holder(self, number: str = "20190001", *, cash: int = 0, subsidy: int = 0) -> Holder:
-        """Add a student with an active card and so many fen on each wallet."""
+    @property
+    def pool(self) -> "Pool[Record]":
+        return self.engine.pool
+
+    async def holder(
+        self, number: str = "20190001", *, cash: int = 0, subsidy: int = 0, has_pin: bool = True
+    ) -> Holder:
+        """Add a student with an active card, a PIN, and so many fen on each wallet."""
         async with self.pool.acquire() as connection, connection.transaction():
             person = await student(connection, number)
             await open_wallets(connection, [person.id])
@@ -66,42 +104,114 @@ class Campus:
             if cash:
                 await put_cash(connection, person.id, cash, at=self.clock())
         if subsidy:
-            await self.grant(person.id, subsidy)
-        await self.pins.seed({person.id: PIN})
+            await self.hand_out({number: subsidy})
+        if has_pin:
+            await self.engine.pins.seed({person.id: PIN})
         return Holder(person=person, card=card)
 
-    async def grant(self, person_id: UUID, amount: int) -> None:
-        """Put money on a subsidy wallet, as a hand-out does."""
-        transfer = Transfer(
-            id=uuid7(self.clock()),
-            kind="subsidy",
-            event_at=self.clock(),
-            amount=Fen(amount),
-            debit_account=account_id(AccountKind.SUBSIDY_FUNDING),
-            credit_account=account_id(AccountKind.SUBSIDY_WALLET, person_id),
-        )
+    async def hand_out(self, amounts: dict[str, int], title: str = "三月补助") -> UUID:
+        """Give people a subsidy, by two members of staff, and return the batch."""
+        rows = [
+            SubsidyRow(row=row, number=number, amount=Fen(amount))
+            for row, (number, amount) in enumerate(amounts.items(), start=2)
+        ]
+        batch = NewBatch(id=uuid7(self.clock()), title=title, table=SubsidyTable(rows=tuple(rows)))
+        preparer, approver = await self.actor("li.na"), await self.actor("zhang.wei")
         async with self.pool.acquire() as connection, connection.transaction():
-            await post(connection, [Asked(Entry(transfer))])
-            await connection.execute(
-                "update spenders set has_subsidy = true, version = version + 1"
-                " where person_id = $1",
-                person_id,
-            )
+            await prepare(connection, batch, actor=preparer, at=self.clock())
+            await approve(connection, batch.id, actor=approver, at=self.clock())
+        return batch.id
+
+    async def actor(self, name: str) -> "Actor":
+        """Return a member of staff of the finance office, appointed at the first call."""
+        async with self.pool.acquire() as connection, connection.transaction():
+            found = await connection.fetchval("select id from staff where name = $1", name)
+            if found is None:
+                staff = await create_staff(
+                    connection, name, [Role.FINANCE], actor=SYSTEM, at=self.clock()
+                )
+                found = staff.id
+        return Owner(OwnerKind.STAFF, found).as_actor(name)
+
+    async def add_till(self, place: str = "2号窗口", merchant: Merchant | None = None) -> Device:
+        """Add another till, enrolled."""
+        async with self.pool.acquire() as connection, connection.transaction():
+            return await enrolled(connection, merchant or self.merchant, place, at=self.clock())
+
+    async def add_merchant(self, name: str) -> Merchant:
+        async with self.pool.acquire() as connection, connection.transaction():
+            return await add_merchant(connection, name, actor=SYSTEM, at=self.clock())
 
     async def balance(self, holder: Holder) -> Balance:
         async with self.pool.acquire() as connection:
             return await find_balance(connection, holder.id)
 
+    async def spent_today(self, holder: Holder) -> int:
+        sql = "select spent_fen from spenders where person_id = $1"
+        return int(await self.pool.fetchval(sql, holder.id))
+
     def ask(
         self, holder: Holder, amount: int, *, pin: str | None = None, card: str | None = None
     ) -> PurchaseRequest:
-        """Return a request under a new id."""
+        """Return a purchase under a new id."""
         return PurchaseRequest(
             id=uuid7(self.clock()),
             card=card or holder.card.number,
             amount=Fen(amount),
             event_at=self.clock(),
             pin=pin,
+        )
+
+    def newcomer(self) -> Purchases:
+        """Return purchases of a process that has just started and remembers nobody."""
+        engine = self.engine
+        return Purchases(engine.pool, engine.poster, pins=engine.pins, clock=self.clock)
+
+    async def buy(self, holder: Holder, amount: int, *, till: Device | None = None) -> UUID:
+        """Let a purchase be approved and return its id."""
+        request = self.ask(holder, amount, pin=PIN)
+        return (await self.engine.purchases.purchase(till or self.till, request)).id
+
+    def ask_refund(self, purchase_id: UUID, amount: int) -> RefundRequest:
+        """Return a refund under a new id."""
+        return RefundRequest(
+            id=uuid7(self.clock()),
+            purchase_id=purchase_id,
+            amount=Fen(amount),
+            event_at=self.clock(),
+        )
+
+    def ask_reversal(self, purchase_id: UUID) -> ReversalRequest:
+        return ReversalRequest(purchase_id=purchase_id, event_at=self.clock())
+
+    @asynccontextmanager
+    async def another_engine(self, database: Database) -> AsyncIterator[Engine]:
+        """Run a second process's engine on the same campus."""
+        pool = await open_pool(
+            database.target(), CAMPUS, size=4, command_timeout_s=COMMAND_TIMEOUT_S
+        )
+        try:
+            async with running(pool, self.argon, self.clock) as engine:
+                yield engine
+        finally:
+            pool.terminate()
+
+
+@asynccontextmanager
+async def running(
+    pool: "Pool[Record]", argon: ArgonPool, clock: ManualClock
+) -> AsyncIterator[Engine]:
+    """Run an engine over a pool."""
+    pins = Pins(pool, argon, keys=_KEYS, clock=clock)
+    async with open_poster(pool) as poster:
+        yield Engine(
+            pool=pool,
+            poster=poster,
+            pins=pins,
+            purchases=Purchases(pool, poster, pins=pins, clock=clock),
+            refunds=Refunds(pool, poster, clock=clock),
+            reversals=Reversals(pool, poster, clock=clock),
+            loss_reports=LossReports(pool, pins=pins, clock=clock),
         )
 
 
@@ -113,22 +223,13 @@ async def opened(
     async with pool.acquire() as connection, connection.transaction():
         await open_campus_accounts(connection)
         merchant = await add_merchant(connection, "第一食堂", actor=SYSTEM, at=clock())
-        till = await enrolled(connection, merchant, at=clock())
-    pins = Pins(pool, argon, keys=_KEYS, clock=clock)
-    async with open_poster(pool) as poster:
-        yield Campus(
-            pool=pool,
-            pins=pins,
-            clock=clock,
-            poster=poster,
-            purchases=Purchases(pool, poster, pins=pins, clock=clock),
-            merchant=merchant,
-            till=till,
-        )
+        till = await enrolled(connection, merchant, "1号窗口", at=clock())
+    async with running(pool, argon, clock) as engine:
+        yield Campus(engine=engine, argon=argon, clock=clock, merchant=merchant, till=till)
 
 
 async def enrolled(
-    connection: LedgerConnection, merchant: Merchant, *, at: datetime, place: str = "1号窗口"
+    connection: LedgerConnection, merchant: Merchant, place: str, *, at: datetime
 ) -> Device:
     """Add a till and give it a key, without the way through a code."""
     device = await add_device(connection, place, merchant_id=merchant.id, actor=SYSTEM, at=at)
@@ -151,3 +252,9 @@ async def put_cash(
 ) -> None:
     payment = CashPayment(id=uuid7(at), person_id=person_id, amount=Fen(amount))
     await pay_in(connection, payment, actor=SYSTEM, at=at)
+
+
+async def wait_for_waiters(connection: LedgerConnection, count: int) -> None:
+    """Return when so many backends wait for a lock."""
+    while await connection.fetchval("select count(*) from pg_locks where not granted") < count:
+        pass

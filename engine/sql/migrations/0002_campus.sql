@@ -116,6 +116,8 @@ create table refunds (
     id uuid primary key,
     purchase_id uuid not null references refund_totals,
     amount_fen bigint not null check (amount_fen > 0),
+    -- What was given back of the purchase up to and with this.
+    total_fen bigint not null check (total_fen >= amount_fen),
     device_id uuid references devices,
     staff_id uuid references staff,
     check (num_nonnulls(device_id, staff_id) = 1)
@@ -159,8 +161,6 @@ create table subsidy_items (
     batch_id uuid not null references subsidy_batches,
     person_id uuid not null references spenders,
     amount_fen bigint not null check (amount_fen > 0),
-    -- Taken back when the batch was undone; where the money had been spent it stays false.
-    is_undone boolean not null default false,
     primary key (batch_id, person_id)
 );
 
@@ -173,7 +173,6 @@ grant select, insert, update (name, state) on merchants to campus_app;
 grant select, insert, update (place, state, code_hash, code_expires_at, public_key, enrolled_at,
     revoked_at) on devices to campus_app;
 grant select, insert, update (refunded_fen) on refund_totals to campus_app;
-grant select, insert on refunds, cash_payments to campus_app;
+grant select, insert on refunds, cash_payments, subsidy_items to campus_app;
 grant select, insert, update (state, approved_by, posted_at, undone_at) on subsidy_batches
     to campus_app;
-grant select, insert, update (is_undone) on subsidy_items to campus_app;
