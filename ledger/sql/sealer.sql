@@ -30,7 +30,7 @@ select number, transfers, root from batches where position is null order by numb
 update batches b
 set position = d.position, chain_hash = d.chain_hash
 from unnest($1::bigint[], $2::bigint[], $3::bytea[]) as d (number, position, chain_hash)
-where b.number = d.number and b.position is null;
+where b.number = d.number;
 
 -- name: move_end
 -- Note how far the chain has come: $1 position, $2 transfers_total.

@@ -69,6 +69,17 @@ async def test_a_second_run_goes_on_where_the_first_ended(pool: "Pool[Record]") 
     assert len(await chain_in(pool)) == 11
 
 
+async def test_thousands_of_batches_are_sealed_in_one_run_in_order(pool: "Pool[Record]") -> None:
+    await pool.execute(
+        "insert into batches (number, transfers, root, leaf_marks, committed_at)"
+        " select number, 1, sha256(number::text::bytea), '', now()"
+        " from generate_series(2500, 1, -1) as numbers (number)"
+    )
+    assert await a_sealer(pool).run_once() == 2500
+    assert [row["number"] for row in await pool.fetch(CHAIN)] == list(range(1, 2501))
+    assert len(await chain_in(pool)) == 2500
+
+
 async def test_a_batch_that_commits_late_comes_after_higher_numbers(pool: "Pool[Record]") -> None:
     async with pool.acquire() as connection, pool.acquire() as slow:
         await open_books(connection)
@@ -199,13 +210,12 @@ async def until_signed(connection: LedgerConnection, *, position: int) -> None:
 # What no sealer goes along with.
 
 CUT_TAIL = "delete from batches where position = 3; update seal_state set position = 2"
-REWRITE = """
-    update batches set chain_hash = sha256('forged') where position = 3;
-"""
+REWRITE = "update batches set chain_hash = sha256('forged') where position = 3"
+FORGET = "update seal_state set position = 2"
 LOSE_LINK = "delete from batches where position = 3"
 
 
-@pytest.mark.parametrize("forgery", [CUT_TAIL, REWRITE, LOSE_LINK])
+@pytest.mark.parametrize("forgery", [CUT_TAIL, REWRITE, FORGET, LOSE_LINK])
 @pytest.mark.parametrize("is_restarted", [False, True])
 async def test_nothing_is_signed_that_contradicts_the_head_before(
     pool: "Pool[Record]", database: Database, tmp_path: Path, forgery: str, *, is_restarted: bool
@@ -248,6 +258,22 @@ async def test_nothing_is_sealed_onto_a_place_that_is_taken(
     with pytest.raises(HistoryRewritten, match="place"):
         await a_sealer(pool).run_once()
     assert await pool.fetchval("select position from seal_state") == 0
+
+
+async def test_nothing_is_sealed_when_a_batch_evades_it(
+    pool: "Pool[Record]", database: Database
+) -> None:
+    async with database.owner() as owner:
+        await open_books(owner)
+        await post_batches(owner, [1, 1])
+        await owner.execute(
+            "create function evade() returns trigger language plpgsql as 'begin return null; end';"
+            "create trigger evade before update on batches for each row when (old.number = 2)"
+            " execute function evade()"
+        )
+    with pytest.raises(HistoryRewritten, match="changed places"):
+        await a_sealer(pool).run_once()
+    assert await pool.fetchval("select count(*) from batches where position is not null") == 0
 
 
 async def test_the_history_that_was_rewritten_ends_the_sealer(

@@ -110,6 +110,14 @@ async def test_altered_transfers_with_marks_made_to_fit_are_placed_in_their_batc
     assert (finding.kind, finding.seq) == (K.BATCH_ALTERED, seq(3, 0))
 
 
+async def test_without_marks_an_altered_transfer_is_placed_in_its_batch(books: Books) -> None:
+    await books.owner.execute(EDIT, TARGET)
+    await books.owner.execute("update batches set leaf_marks = substr(leaf_marks, 1, 8)")
+    report = await books.verified()
+    assert [each.kind for each in report.findings] == [K.BATCH_ALTERED] * 6
+    assert "were and their marks made to fit" in report.findings[2].text
+
+
 async def test_altered_transfers_with_root_and_marks_made_to_fit_break_the_chain(
     books: Books,
 ) -> None:
