@@ -11,7 +11,7 @@ from uuid import UUID
 
 from ledger.decide import Hold, Line
 from ledger.errors import CampusError, RefusalCode, TransferConflict, TransferRefused
-from ledger.transfers import Draw, Entry, Intent, Phase, Refuse, Transfer
+from ledger.transfers import Draw, Entry, Intent, Phase, Refuse, Transfer, draw_id
 
 
 class Posted(NamedTuple):
@@ -26,8 +26,6 @@ class Posted(NamedTuple):
         return self.lines[0].id
 
 
-_DECIDED = frozenset({None, *RefusalCode})  # anything else was taken out of use by a caller
-
 Outcome = Posted | CampusError
 """Posted, or TransferRefused, TransferConflict, EffectRefused, LedgerUnavailable as a value."""
 
@@ -39,54 +37,73 @@ class Recorded(NamedTuple):
     posted_at: datetime
 
 
-def answer(intent: Intent, lines: tuple[Line, ...], posted_at: datetime) -> Outcome:
-    """Return the answer to an intent that was decided with these lines."""
+Whole = tuple[Recorded, ...]
+"""All lines of an entry, in their order."""
+
+
+def answer(lines: tuple[Line, ...], posted_at: datetime) -> Outcome:
+    """Return the answer to whoever asked for what was decided with these lines."""
     if lines[0].refusal is None:
         return Posted(lines, posted_at)
     culprit = next(line for line in lines if line.refusal != RefusalCode.LINKED_TRANSFER_REFUSED)
-    return _refused(intent, culprit)
+    return _refused(lines, culprit)
 
 
 def replay(
-    intent: Intent, records: Mapping[UUID, Recorded], holds: Mapping[UUID, Hold]
+    intent: Intent, records: Mapping[UUID, Whole], holds: Mapping[UUID, Hold]
 ) -> Outcome | None:
     """Return the answer that an intent already has, or None when none of its ids is taken.
 
-    Anything in the request that differs from what is on record makes it a TransferConflict.
+    `records` has, under each id that is taken, the whole entry that it is part of. Anything in
+    the request that differs from what is on record makes it a TransferConflict.
     """
-    found = [records[each] for each in intent.ids() if each in records]
-    if not found:
+    whole = next((records[each] for each in intent.ids() if each in records), None)
+    if whole is None:
         return None
-    field = _difference(intent, found, holds)
+    field = _difference(intent, [record.line for record in whole], holds)
     if field is not None:
         return TransferConflict(field)
-    return answer(intent, tuple(record.line for record in found), found[0].posted_at)
+    return answer(tuple(record.line for record in whole), whole[0].posted_at)
 
 
-def _difference(
-    intent: Intent, found: Sequence[Recorded], holds: Mapping[UUID, Hold]
-) -> str | None:
+def _difference(intent: Intent, lines: Sequence[Line], holds: Mapping[UUID, Hold]) -> str | None:
     """Return the first field in which a request differs from what is on record under its ids."""
     if isinstance(intent, Refuse):
         return None
-    if found[0].line.refusal not in _DECIDED:
-        return _refused_difference(intent, found[0].line)
+    if _was_taken_out_of_use(lines[0]):
+        return _refused_difference(intent, lines[0])
     if isinstance(intent, Draw):
-        return _draw_difference(intent, found)
-    return _entry_difference(intent, found, holds)
+        return _draw_difference(intent, lines)
+    if [line.id for line in lines] != intent.ids():
+        return "transfers"
+    for transfer, line in zip(intent.transfers, lines, strict=True):
+        if (field := _transfer_difference(transfer, line, holds)) is not None:
+            return field
+    return None
 
 
-def _refused(intent: Intent, culprit: Line) -> TransferRefused:
-    """Return a refusal; a draw is told what all its accounts had together."""
+def _refused(lines: Sequence[Line], culprit: Line) -> TransferRefused:
+    """Return a refusal; for a draw, lack of funds is that of all its accounts together."""
     assert culprit.refusal is not None
     available = culprit.debit_balance_fen
     if available is None:
         available = culprit.credit_balance_fen
-    needed = None if available is None else culprit.amount_fen
-    if isinstance(intent, Draw) and available is not None:
-        short = culprit.amount_fen - available
-        needed, available = intent.amount.value, intent.amount.value - short
-    return TransferRefused(culprit.refusal, needed_fen=needed, available_fen=available)
+    if available is None:
+        return TransferRefused(culprit.refusal)
+    needed, short = culprit.amount_fen, culprit.amount_fen - available
+    if _is_draw(lines):
+        needed = sum(line.amount_fen for line in lines)
+    return TransferRefused(culprit.refusal, needed_fen=needed, available_fen=needed - short)
+
+
+def _is_draw(lines: Sequence[Line]) -> bool:
+    """Tell whether lines came from a draw, by their ids."""
+    return all(line.id == draw_id(lines[0].id, index) for index, line in enumerate(lines))
+
+
+def _was_taken_out_of_use(line: Line) -> bool:
+    """Tell a line of `Refuse` from one that was decided, which names an account or a hold."""
+    return line.debit_account is None and line.hold_id is None
 
 
 def _refused_difference(intent: Entry | Draw, line: Line) -> str | None:
@@ -98,14 +115,18 @@ def _refused_difference(intent: Entry | Draw, line: Line) -> str | None:
     return "amount" if line.amount_fen and is_other_amount else None
 
 
-def _draw_difference(draw: Draw, found: Sequence[Recorded]) -> str | None:
-    lines = [record.line for record in found]
+def _draw_difference(draw: Draw, lines: Sequence[Line]) -> str | None:
+    """Compare a draw; of the accounts it may take from, only those that were taken from count.
+
+    So the answer stays the same when a further account was added between two tries.
+    """
     first = lines[0]
+    places = [_place(line.debit_account, draw.debit_accounts) for line in lines]
     differs = {
-        "transfers": any(line.entry_id != draw.id for line in lines),
+        "transfers": first.entry_id != draw.id,
         "kind": first.kind != draw.kind,
         "phase": first.phase is not Phase.SINGLE,
-        "debit_accounts": any(line.debit_account not in draw.debit_accounts for line in lines),
+        "debit_accounts": -1 in places or places != sorted(places),
         "credit_account": first.credit_account != draw.credit_account,
         "amount": sum(line.amount_fen for line in lines) != draw.amount.value,
         "event_at": first.event_at != draw.event_at,
@@ -114,20 +135,7 @@ def _draw_difference(draw: Draw, found: Sequence[Recorded]) -> str | None:
     return next((field for field, is_different in differs.items() if is_different), None)
 
 
-def _entry_difference(
-    entry: Entry, found: Sequence[Recorded], holds: Mapping[UUID, Hold]
-) -> str | None:
-    if len(found) < len(entry.transfers) or any(each.line.entry_id != entry.id for each in found):
-        return "transfers"
-    for transfer, record in zip(entry.transfers, found, strict=True):
-        field = _transfer_difference(transfer, record.line, holds.get(transfer.id))
-        if field is not None:
-            return field
-    return None
-
-
-def _transfer_difference(transfer: Transfer, line: Line, hold: Hold | None) -> str | None:
-    asked = transfer.amount
+def _transfer_difference(transfer: Transfer, line: Line, holds: Mapping[UUID, Hold]) -> str | None:
     ends = transfer.hold_id is not None
     differs = {
         "kind": transfer.kind != line.kind,
@@ -135,9 +143,22 @@ def _transfer_difference(transfer: Transfer, line: Line, hold: Hold | None) -> s
         "hold_id": transfer.hold_id != line.hold_id,
         "debit_account": not ends and transfer.debit_account != line.debit_account,
         "credit_account": not ends and transfer.credit_account != line.credit_account,
-        "amount": asked is not None and asked.value != line.amount_fen,
+        "amount": _amount_fen(transfer, line, holds) != line.amount_fen,
         "event_at": transfer.event_at != line.event_at,
-        "expires_at": hold is not None and transfer.expires_at != hold.expires_at,
+        "expires_at": transfer.expires_at != line.expires_at,
         "about": transfer.about != line.about,
     }
     return next((field for field, is_different in differs.items() if is_different), None)
+
+
+def _amount_fen(transfer: Transfer, line: Line, holds: Mapping[UUID, Hold]) -> int:
+    """Return what a transfer would have on record as its amount, had it been the one asked."""
+    if transfer.amount is not None:
+        return transfer.amount.value
+    hold = holds.get(transfer.hold_id) if transfer.hold_id is not None else None
+    return hold.amount_fen if hold is not None and line.refusal is None else 0
+
+
+def _place(account_id: UUID | None, accounts: Sequence[UUID]) -> int:
+    """Return the place of an account among others, or one before all places."""
+    return accounts.index(account_id) if account_id in accounts else -1

@@ -22,7 +22,7 @@ class Batch:
         self.accounts = accounts
         self.holds = holds
         self.moved: dict[UUID, tuple[Account, Account]] = {}
-        self.read: dict[UUID, int] = {}
+        self.read: dict[UUID, Account] = {}
         self.lines: list[Line] = []
         self.new_holds: set[UUID] = set()
         self.ended_holds: set[UUID] = set()
@@ -51,9 +51,9 @@ class Batch:
         """Return each account that moved, before and after, in id order."""
         return [self.moved[each] for each in sorted(self.moved, key=_NUMBER)]
 
-    def only_read(self) -> list[tuple[UUID, int]]:
-        """Return the id and version of each account that decisions rest on but that stayed."""
-        return [item for item in self.read.items() if item[0] not in self.moved]
+    def only_read(self) -> list[Account]:
+        """Return each account that decisions rest on but that did not move."""
+        return [account for account in self.read.values() if account.id not in self.moved]
 
     def changed_holds(self) -> set[UUID]:
         """Return the holds that this batch made or ended."""
@@ -77,4 +77,4 @@ class Batch:
         for account_id in account_ids:
             account = self.accounts.get(account_id)
             if account is not None and account.rule is not Rule.NONE:
-                self.read.setdefault(account_id, account.version)
+                self.read.setdefault(account_id, account)

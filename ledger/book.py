@@ -5,8 +5,9 @@ Functions take the connection first and open no transaction: the caller's block 
 hand their entries to `ledger.poster`, which writes with the same functions.
 """
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Final, NamedTuple, TypeAlias
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from asyncpg import Connection, Record
 from asyncpg.pool import PoolConnectionProxy
 
 from ledger.accounts import Account, Rule
-from ledger.answers import Outcome, Recorded, replay
+from ledger.answers import Outcome, Recorded, Whole, replay
 from ledger.batch import Batch
 from ledger.decide import Hold, HoldState, Line
 from ledger.errors import AccountConflict, AccountInUse, EffectRefused
@@ -106,12 +107,25 @@ async def find_lines(
     return {row["id"]: _recorded(row) for row in rows}
 
 
+async def find_entries(
+    connection: LedgerConnection, transfer_ids: Iterable[UUID]
+) -> dict[UUID, Whole]:
+    """Return the whole entries that these transfers are part of, under each of their ids."""
+    rows = await connection.fetch(_SQL.get("find_entries"), list(transfer_ids))
+    records = [_recorded(row) for row in rows]
+    entries = {
+        entry_id: tuple(whole)
+        for entry_id, whole in groupby(records, key=lambda record: record.line.entry_id)
+    }
+    return {record.line.id: entries[record.line.entry_id] for record in records}
+
+
 async def find_answers(
     connection: LedgerConnection, intents: Sequence[Intent]
 ) -> list[Outcome | None]:
     """Return the answer that each intent has on record, or None where it has none."""
-    records = await find_lines(connection, [each for intent in intents for each in intent.ids()])
-    holds = await find_holds(connection, records)
+    records = await find_entries(connection, [each for intent in intents for each in intent.ids()])
+    holds = await find_holds(connection, [each for intent in intents for each in intent.hold_ids()])
     return [replay(intent, records, holds) for intent in intents]
 
 
@@ -124,12 +138,16 @@ async def post(connection: LedgerConnection, asked: Sequence[Asked]) -> list[Out
     error.
     """
     intents = [each.intent for each in asked]
-    holds = await find_holds(connection, [each for intent in intents for each in intent.hold_ids()])
-    accounts = await _lock_accounts(connection, intents, holds)
+    hold_ids = [each for intent in intents for each in intent.hold_ids()]
+    accounts = await _lock_accounts(
+        connection,
+        {each for intent in intents for each in intent.account_ids()}
+        | _accounts_of(await find_holds(connection, hold_ids)),
+    )
     # Only now, with the accounts locked, does what is read here stay true until we write.
-    records = await find_lines(connection, [each for intent in intents for each in intent.ids()])
-    named = [each for intent in intents for each in (*intent.hold_ids(), *intent.ids())]
-    holds = await find_holds(connection, named)
+    records = await find_entries(connection, [each for intent in intents for each in intent.ids()])
+    holds = await find_holds(connection, hold_ids)
+    accounts |= await _lock_accounts(connection, _accounts_of(holds) - accounts.keys())
     batch = Batch(accounts, holds)
     fresh: dict[UUID, tuple[Line, ...]] = {}
     for intent, effects in asked:
@@ -137,7 +155,8 @@ async def post(connection: LedgerConnection, asked: Sequence[Asked]) -> list[Out
             fresh[intent.id] = batch.add(intent, effects)
     posted_at = await write(connection, batch)
     for lines in fresh.values():
-        records |= {line.id: Recorded(line, posted_at) for line in lines}
+        whole = tuple(Recorded(line, posted_at) for line in lines)
+        records |= {line.id: whole for line in lines}
     return [_on_record(intent, records, batch.holds) for intent in intents]
 
 
@@ -151,7 +170,9 @@ async def write(connection: LedgerConnection, batch: Batch) -> datetime:
         now: datetime = await connection.fetchval(_SQL.get("time_now"))
         return now
     moves, read = batch.moves(), batch.only_read()
-    row = await connection.fetchrow(_SQL.get("move_accounts"), *columns_of(moves), *_pairs(read))
+    row = await connection.fetchrow(
+        _SQL.get("move_accounts"), *columns_of(moves), *_read_columns_of(read)
+    )
     assert row is not None
     if row["moved"] != len(moves) or row["stood"] != len(read):
         raise Stale
@@ -185,17 +206,19 @@ async def make_months(connection: LedgerConnection, moments: Iterable[datetime])
 
 
 async def _lock_accounts(
-    connection: LedgerConnection, intents: Sequence[Intent], holds: dict[UUID, Hold]
+    connection: LedgerConnection, account_ids: Collection[UUID]
 ) -> dict[UUID, Account]:
-    wanted = {each for intent in intents for each in intent.account_ids()}
-    wanted.update(
-        each for hold in holds.values() for each in (hold.debit_account, hold.credit_account)
-    )
-    rows = await connection.fetch(_SQL.get("lock_accounts"), list(wanted))
+    if not account_ids:
+        return {}
+    rows = await connection.fetch(_SQL.get("lock_accounts"), list(account_ids))
     return {row["id"]: _account(row) for row in rows}
 
 
-def _on_record(intent: Intent, records: dict[UUID, Recorded], holds: dict[UUID, Hold]) -> Outcome:
+def _accounts_of(holds: Mapping[UUID, Hold]) -> set[UUID]:
+    return {each for hold in holds.values() for each in (hold.debit_account, hold.credit_account)}
+
+
+def _on_record(intent: Intent, records: dict[UUID, Whole], holds: dict[UUID, Hold]) -> Outcome:
     outcome = replay(intent, records, holds)
     assert outcome is not None, "an intent that was decided has lines"
     return outcome
@@ -260,8 +283,13 @@ async def _write_holds(connection: LedgerConnection, batch: Batch) -> None:
             raise Stale
 
 
-def _pairs(read: Sequence[tuple[UUID, int]]) -> tuple[list[UUID], list[int]]:
-    return [account_id for account_id, _ in read], [version for _, version in read]
+def _read_columns_of(read: Sequence[Account]) -> tuple[list[object], ...]:
+    """Return $9 to $11 of the statement `move_accounts`."""
+    return (
+        [account.id for account in read],
+        [account.version for account in read],
+        [account.is_closed for account in read],
+    )
 
 
 def _account(row: Record) -> Account:

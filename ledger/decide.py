@@ -63,6 +63,7 @@ class Line(NamedTuple):
     credit_balance_fen: int | None
     credit_previous: UUID | None
     hold_id: UUID | None
+    expires_at: datetime | None
     about: UUID | None
 
 
@@ -108,6 +109,7 @@ def refused_line(asked: Refuse) -> Line:
         asked.event_at,
         *_NO_POSTING,
         *_NO_POSTING,
+        None,
         None,
         asked.about,
     )
@@ -285,6 +287,7 @@ def _move(  # noqa: PLR0913  what moves, between whom, and how it changes both
             *_posting(debit, debit_after),
             *_posting(credit, credit_after),
             transfer.hold_id,
+            transfer.expires_at,
             transfer.about,
         ),
     )
@@ -335,6 +338,7 @@ def _refused_line(
         answer.credit_available,
         None,
         transfer.hold_id,
+        transfer.expires_at,
         transfer.about,
     )
 

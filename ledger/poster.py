@@ -19,17 +19,17 @@ from itertools import islice
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from asyncpg import Pool, PostgresError, Record
+from asyncpg import Pool, Record
 
 from ledger.accounts import Account
 from ledger.answers import Outcome, Posted, answer
 from ledger.batch import Batch
 from ledger.book import Asked
 from ledger.decide import Line
-from ledger.errors import CampusError, EffectRefused, LedgerBusy, LedgerUnavailable
+from ledger.errors import CampusError, LedgerBusy, LedgerUnavailable
 from ledger.rows import BATCH_MAX
 from ledger.transfers import Effect, Intent
-from ledger.writer import LOST, OVERTAKEN, Writer
+from ledger.writer import Writer
 
 _DECIDED_AT_A_TIME: Final = 256
 """Entries decided before the event loop gets a turn: about two milliseconds of work."""
@@ -75,6 +75,7 @@ class Poster:
         self._is_closing = False
         # Replaced by a new map when a write failed, which voids what was decided on the old one.
         self._accounts: dict[UUID, Account] = {}
+        self._gathered: _Draft | None = None
         self._written: _Draft | None = None
         self._writing: asyncio.Task[None] | None = None
 
@@ -186,19 +187,20 @@ class Poster:
             holds = {each: before.holds[each] for each in before.changed_holds()}
             needed = frozenset(before.moved)
         _forget_oldest(self._accounts, keep=self._settings.accounts_kept, needed=needed)
-        return _Draft(Batch(self._accounts, holds), [], [])
+        self._gathered = _Draft(Batch(self._accounts, holds), [], [])
+        return self._gathered
 
     async def _write(self, draft: "_Draft") -> None:
         """Commit a draft and answer its callers, whatever happens on the way."""
         try:
             posted_at = await self._writer.commit(draft.batch)
-        except (*OVERTAKEN, *LOST, EffectRefused, PostgresError):
+        except Exception:  # noqa: BLE001  whatever it was, the slow way finds whose it is
             self.stats.slow_batches += 1
             await self._write_slowly(draft.waiting)
         else:
             self.stats.batches += 1
             for waiting, lines in zip(draft.waiting, draft.lines, strict=True):
-                waiting.settle(answer(waiting.asked.intent, lines, posted_at))
+                waiting.settle(answer(lines, posted_at))
         self.stats.entries += len(draft.waiting)
         self._wake.set()
 
@@ -211,11 +213,11 @@ class Poster:
     def _abandon(self) -> None:
         """Tell everybody who still waits that the outcome is open."""
         self._is_closing = True
-        left = [*self._queue]
-        if self._written is not None:
-            left += self._written.waiting
-        for waiting in left:
+        for waiting in self._queue:
             waiting.settle(LedgerUnavailable("the ledger stopped"))
+        for draft in (self._gathered, self._written):
+            for waiting in draft.waiting if draft is not None else ():
+                waiting.settle(LedgerUnavailable("the ledger stopped"))
 
 
 @asynccontextmanager
@@ -254,12 +256,12 @@ class _Waiting(NamedTuple):
     group: _Group
     place: int
 
-    def settle(self, outcome: Outcome | PostgresError) -> None:
+    def settle(self, outcome: Outcome | Exception) -> None:
         """Give the answer, once; the caller goes on when it has all of its answers."""
         group = self.group
         if group.outcomes[self.place] is not None or group.done.done():
             return
-        if isinstance(outcome, PostgresError):
+        if not isinstance(outcome, Posted | CampusError):
             group.done.set_exception(outcome)
             return
         group.outcomes[self.place] = outcome

@@ -15,7 +15,7 @@ from ledger.decide import Line
 COLUMNS: Final = (
     "kind", "phase", "refusal", "id", "seq", "entry_id", "debit_account", "credit_account",
     "amount_fen", "event_at", "posted_at", "debit_version", "debit_balance_fen", "debit_previous",
-    "credit_version", "credit_balance_fen", "credit_previous", "hold_id", "about",
+    "credit_version", "credit_balance_fen", "credit_previous", "hold_id", "expires_at", "about",
 )  # fmt: skip
 
 COPY_HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -32,6 +32,7 @@ _NULL_POSTING = _NULL * 3
 _COUNT = Struct(">h").pack(len(COLUMNS))
 _LENGTH = Struct(">i").pack
 _IDS = Struct(">i16siqi16s").pack
+_MOMENT = Struct(">iq").pack
 _NUMBERS = Struct(">iqiqiq").pack
 _POSTING = Struct(">iqiqi16s").pack
 _FIRST_POSTING = Struct(">iqiqi").pack
@@ -59,6 +60,7 @@ def encode(line: Line, *, seq: int, posted_at: int) -> bytes:
             _posting(line.debit_version, line.debit_balance_fen, line.debit_previous),
             _posting(line.credit_version, line.credit_balance_fen, line.credit_previous),
             _uuid(line.hold_id),
+            _NULL if line.expires_at is None else _MOMENT(8, microseconds(line.expires_at)),
             _uuid(line.about),
         )
     )

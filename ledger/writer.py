@@ -1,12 +1,13 @@
 """The writer: the one connection through which a poster commits, and what its failures mean."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Final, TypeVar
 from uuid import UUID
 
-from asyncpg import IntegrityConstraintViolationError, InterfaceError, Pool, PostgresError, Record
+from asyncpg import IntegrityConstraintViolationError, InterfaceError, Pool, Record
 from asyncpg.exceptions import (
     DeadlockDetectedError,
     LockNotAvailableError,
@@ -29,7 +30,6 @@ LOST: Final = (
     PostgresConnectionError,
     OperatorInterventionError,
     LockNotAvailableError,
-    InterfaceError,
     OSError,
     TimeoutError,
 )
@@ -65,25 +65,20 @@ class Writer:
         Raises one of OVERTAKEN, EffectRefused or another PostgresError: nothing was written.
         Raises one of LOST: it may have been written.
         """
-        try:
-            connection = await self._connected()
-            async with connection.transaction():
-                return await write(connection, batch)
-        except LOST:
-            await self.disconnect()
-            raise
+        async with self._transaction() as connection:
+            return await write(connection, batch)
 
-    async def settle(self, asked: Sequence[Asked]) -> list[Outcome | PostgresError]:
+    async def settle(self, asked: Sequence[Asked]) -> list[Outcome | Exception]:
         """Return the answer to each intent, posting those that are not on record yet.
 
-        An intent that spoils the transaction of the others is found by halving, and has its
-        error as its answer.
+        An intent that spoils the transaction of the others, in whatever way its effect may fail,
+        is found by halving, and has its error as its answer.
         """
         try:
             return list(await self._post(asked))
         except LedgerUnavailable as error:
             return [error for _ in asked]
-        except (EffectRefused, PostgresError) as error:
+        except Exception as error:  # noqa: BLE001  what one caller hands in must not hurt others
             if len(asked) == 1:
                 return [_blame(error)]
         middle = len(asked) // 2
@@ -116,10 +111,21 @@ class Writer:
                 tries += 1
 
     async def _post_once(self, asked: Sequence[Asked]) -> list[Outcome]:
+        async with self._transaction() as connection:
+            return await post(connection, asked)
+
+    @asynccontextmanager
+    async def _transaction(self) -> "AsyncIterator[PoolConnectionProxy[Record]]":
+        """Commit what is done inside. Raises one of LOST when the connection broke."""
+        connection = await self._connected()
         try:
-            connection = await self._connected()
             async with connection.transaction():
-                return await post(connection, asked)
+                yield connection
+        except InterfaceError as error:
+            if connection.is_closed():
+                await self.disconnect()
+                raise ConnectionError("the connection was closed") from error
+            raise
         except LOST:
             await self.disconnect()
             raise
@@ -150,14 +156,15 @@ class Writer:
             pause_s = min(pause_s * 2, _PAUSE_MAX_S)
 
     async def _connected(self) -> "PoolConnectionProxy[Record]":
-        if self._connection is None:
+        if self._connection is None or self._connection.is_closed():
+            await self.disconnect()
             connection = await self._pool.acquire()
             await connection.execute(_SQL.get("plan_in_order"))
             self._connection = connection
         return self._connection
 
 
-def _blame(error: EffectRefused | PostgresError) -> EffectRefused | PostgresError:
+def _blame(error: Exception) -> Exception:
     """Return a broken constraint of the caller's own tables as the refusal that it is."""
     if isinstance(error, IntegrityConstraintViolationError):
         refused = EffectRefused(f"constraint {error.constraint_name}")

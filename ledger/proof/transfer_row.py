@@ -52,6 +52,7 @@ class TransferRow(NamedTuple):
     credit_balance_fen: int | None
     credit_previous: UUID | None
     hold_id: UUID | None
+    expires_at: datetime | None
     about: UUID | None
 
     @property
@@ -70,7 +71,7 @@ _TYPES: Final = (
     *(_Type.UUID, _Type.BIGINT, _Type.UUID, _Type.UUID, _Type.UUID, _Type.BIGINT),
     *(_Type.MOMENT,) * 2,
     *(_Type.BIGINT, _Type.BIGINT, _Type.UUID) * 2,
-    *(_Type.UUID,) * 2,
+    *(_Type.UUID, _Type.MOMENT, _Type.UUID),
 )
 _SEQ: Final = TransferRow._fields.index("seq")
 _ID: Final = TransferRow._fields.index("id")

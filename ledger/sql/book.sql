@@ -24,16 +24,37 @@ where id = any($1);
 -- Transfers by id ($1 uuid[]), each found in the one partition that its id names.
 select t.kind, t.phase, t.refusal, t.id, t.entry_id, t.debit_account, t.credit_account, t.amount_fen,
     t.event_at, t.debit_version, t.debit_balance_fen, t.debit_previous, t.credit_version,
-    t.credit_balance_fen, t.credit_previous, t.hold_id, t.about, t.posted_at
+    t.credit_balance_fen, t.credit_previous, t.hold_id, t.expires_at,
+    t.about, t.posted_at
 from unnest($1::uuid[]) as wanted (id)
 join transfers t on t.id = wanted.id;
+
+-- name: find_entries
+-- All lines of the entries that transfers ($1 uuid[]) are part of, in the order in which they were
+-- written. The lines of an entry were written in one batch, so its block is read, not the history.
+with found as (
+    select t.seq, t.entry_id
+    from unnest($1::uuid[]) as wanted (id)
+    join transfers t on t.id = wanted.id
+), batches as (
+    select distinct seq >> 14 as number
+    from found
+)
+select t.kind, t.phase, t.refusal, t.id, t.entry_id, t.debit_account, t.credit_account,
+    t.amount_fen, t.event_at, t.debit_version, t.debit_balance_fen, t.debit_previous,
+    t.credit_version, t.credit_balance_fen, t.credit_previous, t.hold_id, t.expires_at,
+    t.about, t.posted_at
+from batches b
+join transfers t on t.seq >= b.number << 14 and t.seq < (b.number + 1) << 14
+where t.entry_id in (select entry_id from found)
+order by t.seq;
 
 -- name: move_accounts
 -- Add what a batch moved to the sums of its accounts, each only if it still stands at the version
 -- that was decided on. Arrays of one item for each account: $1 id, $2 to $5 what is added to
 -- debits_pending, debits_posted, credits_pending, credits_posted, $6 the version decided on (null:
 -- the account has no rule, any will do), $7 what is added to the version, $8 the newest transfer.
--- Then $9 ids and $10 versions of accounts that were only read. The rows are locked in the order
+-- Then $9 ids, $10 versions of accounts that were only read, and $11 whether they were closed. The rows are locked in the order
 -- of $1, which is sorted. Returns how many accounts moved and how many still stood as read, and
 -- only then, with the locks held, the number and time of the batch: so numbers rise along every
 -- account's own history.
@@ -56,8 +77,8 @@ with moved as (
     select count(*) as moved from moved
 ), stood as (
     select count(*) as stood
-    from unnest($9::uuid[], $10::bigint[]) as d (id, version)
-    join accounts a on a.id = d.id and a.version = d.version and not a.is_closed
+    from unnest($9::uuid[], $10::bigint[], $11::boolean[]) as d (id, version, is_closed)
+    join accounts a on a.id = d.id and a.version = d.version and a.is_closed = d.is_closed
 )
 select counted.moved, stood.stood, nextval('batch_numbers') as number,
     clock_timestamp() as posted_at

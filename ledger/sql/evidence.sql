@@ -3,7 +3,7 @@
 -- their order that the proofs hash.
 select kind, phase, refusal, id, seq, entry_id, debit_account, credit_account, amount_fen,
     event_at, posted_at, debit_version, debit_balance_fen, debit_previous, credit_version,
-    credit_balance_fen, credit_previous, hold_id, about
+    credit_balance_fen, credit_previous, hold_id, expires_at, about
 from transfers
 where seq between $1 and $2
 order by seq;

@@ -48,6 +48,7 @@ def a_row(number: int, index: int) -> TransferRow:
         credit_balance_fen=None,
         credit_previous=None,
         hold_id=None,
+        expires_at=None,
         about=UUID(int=3),
     )
 

@@ -42,7 +42,7 @@ a_row = st.tuples(
     *(IDS, BIGINT, IDS, _optional(IDS), _optional(IDS)),
     *(BIGINT, MOMENTS, MOMENTS),
     *(*_POSTING, *_POSTING),
-    *(_optional(IDS), _optional(IDS)),
+    *(_optional(IDS), _optional(MOMENTS), _optional(IDS)),
 ).map(TransferRow._make)
 phases = st.sampled_from(list(Phase))
 
@@ -65,6 +65,7 @@ def line_of(row: TransferRow, phase: Phase, refusal: RefusalCode | None) -> Line
         row.credit_balance_fen,
         row.credit_previous,
         row.hold_id,
+        row.expires_at,
         row.about,
     )
 
@@ -156,6 +157,6 @@ def example() -> TransferRow:
         [
             "purchase", "single", None, UUID(int=1), 16384, UUID(int=1), UUID(int=2), UUID(int=3),
             1250, moment, moment + timedelta(microseconds=1), 1, 0, None, None, None, None, None,
-            None,
+            None, None,
         ]
     )  # fmt: skip

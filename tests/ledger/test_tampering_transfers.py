@@ -40,6 +40,7 @@ EDITS = {
     "credit_balance_fen": "update transfers set credit_balance_fen = 1 where seq = $1",
     "credit_previous": "update transfers set credit_previous = id where seq = $1",
     "hold_id": "update transfers set hold_id = id where seq = $1",
+    "expires_at": "update transfers set expires_at = now() where seq = $1",
     "about": "update transfers set about = id where seq = $1",
     "null for a value": "update transfers set debit_previous = null where seq = $1",
 }

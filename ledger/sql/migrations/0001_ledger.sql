@@ -59,6 +59,8 @@ create table transfers (
     credit_previous uuid,
     -- The hold that a post, void or expire ends.
     hold_id uuid,
+    -- When a hold that this starts is released by itself.
+    expires_at timestamptz,
     -- What it is about, in the caller's world.
     about uuid,
     check (refusal is not null
