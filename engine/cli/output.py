@@ -24,9 +24,7 @@ from ledger.errors import CampusError, LedgerBusy, LedgerUnavailable
 
 T = TypeVar("T", bound=msgspec.Struct)
 
-AsJson = Annotated[
-    bool, typer.Option("--json", help="Print one JSON document and nothing else.", is_flag=True)
-]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
 
 class ExitCode(IntEnum):
