@@ -3,6 +3,7 @@
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from engine.cards import expire_cards
 from engine.jobs import Job
 from engine.parts import Parts
 from engine.postgres import months_ahead
@@ -47,6 +48,12 @@ def upkeep(parts: Parts) -> tuple[Job, ...]:
             limit_s=_LIMIT_S,
         ),
         Job(
+            name="expire_cards",
+            run_once=partial(_expire_cards, pool, clock),
+            every_s=_HOUR_S / 4,
+            limit_s=_LIMIT_S,
+        ),
+        Job(
             name="make_months",
             run_once=partial(_make_months, pool, clock),
             every_s=24 * _HOUR_S,
@@ -64,6 +71,11 @@ def upkeep(parts: Parts) -> tuple[Job, ...]:
 async def _make_months(pool: "Pool[Record]", clock: Clock) -> int:
     async with pool.acquire() as connection:
         return await make_months(connection, months_ahead(clock()))
+
+
+async def _expire_cards(pool: "Pool[Record]", clock: Clock) -> int:
+    async with pool.acquire() as connection, connection.transaction():
+        return await expire_cards(connection, at=clock())
 
 
 async def _forget_sign_ins(pool: "Pool[Record]", clock: Clock) -> int:
