@@ -9,12 +9,12 @@ from starlette.types import Receive, Send
 
 from terminals import frames
 from terminals.errors import LinkEnded
-from terminals.messages import CLOSE_CODES, FRAME_BYTES_MAX, CloseReason, FromEngine
+from terminals.messages import CLOSE_CODES, CloseReason, FromEngine
 
 _BY_CODE: Final = {
     CLOSE_CODES[reason]: reason for reason in (CloseReason.CLOSED, CloseReason.FRAME_TOO_LARGE)
 }
-"""What the other side's close code, or the server's own limit on frames, tells us."""
+"""What a close code tells us: the other side's, or the web server's for a frame over its limit."""
 
 
 class Socket:
@@ -44,8 +44,6 @@ class Socket:
         frame: bytes | None = event.get("bytes")
         if frame is None:
             raise LinkEnded(CloseReason.TEXT_FRAME)
-        if len(frame) > FRAME_BYTES_MAX:
-            raise LinkEnded(CloseReason.FRAME_TOO_LARGE)
         return frame
 
     async def write(self, messages: Sequence[FromEngine]) -> None:

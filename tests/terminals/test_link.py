@@ -184,9 +184,19 @@ async def test_those_who_wait_for_credit_learn_that_the_link_broke(
         await asyncio.wait(waiting, timeout=0.01)
         break_link(link)
         await asyncio.wait(waiting)
-    assert [type(each.exception()) for each in waiting] == [LinkDown] * 3
+    assert [repr(each.exception()) for each in waiting] == [
+        repr(LinkDown("the link is ending"))
+    ] * 3
     engine.desk.approve(one)
     engine.desk.approve(other)
+
+
+async def test_a_request_on_a_breaking_link_is_unknown_and_does_no_harm(link: Link) -> None:
+    break_link(link)
+    with pytest.raises(OutcomeUnknown):
+        await link.request(purchase())
+    await link.up()
+    assert isinstance(await link.request(Ping()), Pong)
 
 
 def break_link(link: Link) -> None:

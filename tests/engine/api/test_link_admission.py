@@ -161,6 +161,15 @@ async def test_only_so_many_may_be_in_the_handshake() -> None:
         assert refused.value.response.headers["Retry-After"] == "1"
 
 
+async def test_a_finished_handshake_makes_room_for_the_next() -> None:
+    async with (
+        campus(replace(SETTINGS, handshakes_max=1)) as engine,
+        admitted(engine.url, engine.enrol()),
+        admitted(engine.url, engine.enrol()),
+    ):
+        assert engine.figure("campus_terminal_links") == 2
+
+
 async def test_only_so_many_links_are_kept() -> None:
     async with (
         campus(replace(SETTINGS, links_max=1)) as engine,

@@ -21,6 +21,8 @@ from tests.links import (
     approved,
     campus,
     closing,
+    hello,
+    opened,
     purchase,
     receive,
 )
@@ -107,6 +109,13 @@ async def test_a_stop_answers_what_was_taken_in_and_takes_no_more(
     assert engine.desk.taken.empty()
 
 
+async def test_a_stop_overtakes_the_handshake(engine: Campus, identity: Identity) -> None:
+    async with opened(engine.url) as (websocket, challenge):
+        await engine.link.stop()
+        await websocket.send(frames.write([hello(identity, challenge)]))
+        assert await closing(websocket) == (1012, "stopping")
+
+
 async def test_a_stop_lets_nobody_in(engine: Campus) -> None:
     await engine.link.stop()
     with pytest.raises(InvalidStatus) as refused:
@@ -158,6 +167,17 @@ async def test_a_silent_terminal_is_let_go() -> None:
             Goodbye(reason=CloseReason.IDLE, reconnect_after_ms=1000)
         ]
         assert await closing(terminal) == (4009, "idle")
+
+
+async def test_a_terminal_that_reads_is_not_let_go() -> None:
+    async with (
+        campus(replace(SETTINGS, send_timeout_s=0.01)) as engine,
+        admitted(engine.url, engine.enrol()) as terminal,
+    ):
+        silent = asyncio.create_task(receive(terminal))
+        await asyncio.wait([silent], timeout=0.05)
+        await terminal.send(frames.write([Ping(no=1)]))
+        assert isinstance((await silent)[0], Pong)
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux drops what is not read")
