@@ -35,7 +35,7 @@ where ($1 is null or a.id = any($1))
         is distinct from
         (coalesce(s.debits_pending, 0), coalesce(s.debits_posted, 0),
             coalesce(s.credits_pending, 0), coalesce(s.credits_posted, 0),
-            coalesce(s.transfers, 0) + a.is_closed::int)
+            coalesce(s.transfers, 0))
     or (a.rule <> 'none' and a.last_transfer is distinct from s.newest));
 
 -- name: broken_chains
@@ -72,10 +72,9 @@ where case rule
     end;
 
 -- name: unbalanced
--- Units whose debits and credits differ, posted or pending. $1: only these accounts; null for all.
+-- Units whose debits and credits differ over all accounts, posted or pending.
 select unit
 from accounts
-where $1::uuid[] is null or id = any($1)
 group by unit
 having sum(debits_posted) <> sum(credits_posted) or sum(debits_pending) <> sum(credits_pending);
 

@@ -113,7 +113,7 @@ def test_all_accounts_that_refusals_rest_on_are_verified(
     kinds: Sequence[tuple[Rule, str]], script: Sequence[Step]
 ) -> None:
     played = play(kinds, script)
-    only_read = dict(played.batch.only_read())
+    only_read = {account.id: account for account in played.batch.only_read()}
     moved = {after.id for _, after in played.batch.moves()}
     assert moved.isdisjoint(only_read)
     for line in played.lines:
@@ -121,16 +121,16 @@ def test_all_accounts_that_refusals_rest_on_are_verified(
             assert line.debit_account in moved | only_read.keys()
         if line.refusal == "credits_would_exceed_debits":
             assert line.credit_account in moved | only_read.keys()
-    for account_id, version in only_read.items():
-        assert version == played.before[account_id].version
+    for account_id, account in only_read.items():
+        assert account == played.before[account_id]
 
 
 def test_a_draw_rests_on_every_wallet_it_looked_at() -> None:
     accounts = books(wallet_fen=100)
     batch = batch_of(accounts, draw((SUBSIDY, WALLET), SHOP, 50))
-    assert batch.only_read() == [(SUBSIDY, 5)]
+    assert batch.only_read() == [accounts[SUBSIDY]]
     batch = batch_of(accounts, draw((SUBSIDY, WALLET), SHOP, 150))
-    assert sorted(batch.only_read()) == sorted([(SUBSIDY, 5), (WALLET, 7)])
+    assert batch.only_read() == [accounts[SUBSIDY], accounts[WALLET]]
 
 
 def test_what_was_read_and_then_moved_is_verified_as_it_was_found() -> None:

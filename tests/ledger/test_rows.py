@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ROWS = """
     select kind, phase, refusal, id, seq, entry_id, debit_account, credit_account, amount_fen,
         event_at, posted_at, debit_version, debit_balance_fen, debit_previous, credit_version,
-        credit_balance_fen, credit_previous, hold_id, about
+        credit_balance_fen, credit_previous, hold_id, expires_at, about
     from transfers order by seq
 """
 SEQS = "select id, seq from transfers order by seq"
@@ -30,7 +30,8 @@ SEQS = "select id, seq from transfers order by seq"
 
 def everything(chart: Chart) -> list[Intent]:
     """Requests that bring rows with every column filled and every column empty."""
-    held, other = hold(chart.wallet, chart.safe, 40), hold(chart.wallet, chart.safe, 2)
+    held = hold(chart.wallet, chart.safe, 40, expires_at=datetime(2030, 1, 1, tzinfo=UTC))
+    other = hold(chart.wallet, chart.safe, 2)
     singles = [
         single(chart.bank, chart.shop, AMOUNT_MAX_FEN),
         single(chart.wallet, chart.safe, 3),
@@ -88,7 +89,7 @@ async def test_every_column_is_seen_both_filled_and_empty(
     rows = await connection.fetch(ROWS)
     assert len(rows) >= len(ids)
     optional = (
-        {"refusal", "debit_account", "credit_account", "hold_id", "about"}
+        {"refusal", "debit_account", "credit_account", "hold_id", "expires_at", "about"}
         | {column for column in COLUMNS if column.endswith(("_version", "_previous"))}
         | {"debit_balance_fen", "credit_balance_fen"}
     )
