@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from textwrap import fill
 from typing import Final
 
 import matplotlib as mpl
@@ -12,6 +13,8 @@ from matplotlib.figure import Figure
 from benchmarks.machine import Machine, describe
 
 RESULTS: Final = Path(__file__).parent / "results"
+
+_WIDTH: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,17 +75,18 @@ def markdown(report: Report) -> str:
     """Return a report as a page to read."""
     machine = report.machine
     packages = ", ".join(f"{name} {version}" for name, version in machine.packages.items())
+    described = (
+        f"{machine.cpu}, {machine.cores} cores, {machine.memory_gib} GiB, Linux {machine.kernel}, "
+        f"Python {machine.python}, {packages}; {report.measured_at}."
+    )
     lines = [
         f"# {report.name}",
         "",
-        report.question,
+        report.question.strip(),
         "",
-        f"{report.load}",
+        fill(report.load, _WIDTH),
         "",
-        (
-            f"{machine.cpu}, {machine.cores} cores, {machine.memory_gib} GiB, "
-            f"Linux {machine.kernel}, Python {machine.python}, {packages}; {report.measured_at}."
-        ),
+        fill(described, _WIDTH),
         "",
         *_table(report.rows),
         "",

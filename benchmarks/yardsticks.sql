@@ -1,7 +1,9 @@
 -- name: make_tables
 -- The tables of the plain way: accounts with a balance, transfers with an index on the id.
-create table plain_accounts (id uuid primary key, balance_fen bigint not null check (balance_fen >= 0))
-    with (fillfactor = 50);
+create table plain_accounts (
+    id uuid primary key,
+    balance_fen bigint not null check (balance_fen >= 0)
+) with (fillfactor = 50);
 create table plain_transfers (
     id uuid primary key,
     debit_account uuid not null,

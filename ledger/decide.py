@@ -221,11 +221,11 @@ def _start(  # noqa: C901, PLR0911, PLR0912  one refusal a line
             return _No(RefusalCode.CREDITS_WOULD_EXCEED_DEBITS, credit.id, credit_available=left)
     # From here on nothing is refused.
     if transfer.phase is _SINGLE:
-        return _move(transfer, entry_id, (debit, credit), posted=amount)
+        return _move(transfer, entry_id, (debit, credit), change=(0, amount))
     held = Hold(
         transfer.id, debit.id, credit.id, amount, HoldState.PENDING, transfer.expires_at, None
     )
-    return _move(transfer, entry_id, (debit, credit), pending=amount, hold=held)
+    return _move(transfer, entry_id, (debit, credit), change=(amount, 0), hold=held)
 
 
 def _end(  # noqa: PLR0911  one refusal a line
@@ -253,22 +253,20 @@ def _end(  # noqa: PLR0911  one refusal a line
         return _No(RefusalCode.CREDIT_ACCOUNT_NOT_FOUND)
     # From here on nothing is refused: an account with a hold on it cannot have been closed.
     ended = hold._replace(state=_END_STATE[transfer.phase], ended_by=transfer.id)
-    return _move(
-        transfer, entry_id, (debit, credit), pending=-hold.amount_fen, posted=posted, hold=ended
-    )
+    return _move(transfer, entry_id, (debit, credit), change=(-hold.amount_fen, posted), hold=ended)
 
 
-def _move(  # noqa: PLR0913  what moves, between whom, and how it changes both
+def _move(
     transfer: Transfer,
     entry_id: UUID,
     sides: tuple[Account, Account],
     *,
-    pending: int = 0,
-    posted: int = 0,
+    change: tuple[int, int],
     hold: Hold | None = None,
 ) -> _Moved:
-    """Change the sums of both sides, in fen."""
+    """Change what is pending and posted, in fen, on both sides alike."""
     transfer_id = transfer.id
+    pending, posted = change
     debit, credit = sides
     debit_after = debit.debited(transfer_id, pending, posted)
     credit_after = credit.credited(transfer_id, pending, posted)

@@ -7,7 +7,13 @@ from datetime import datetime
 from typing import Final, TypeVar
 from uuid import UUID
 
-from asyncpg import IntegrityConstraintViolationError, InterfaceError, Pool, Record
+from asyncpg import (
+    IntegrityConstraintViolationError,
+    InterfaceError,
+    InternalClientError,
+    Pool,
+    Record,
+)
 from asyncpg.exceptions import (
     DeadlockDetectedError,
     LockNotAvailableError,
@@ -119,13 +125,8 @@ class Writer:
         """Commit what is done inside. Raises one of LOST when the connection broke."""
         connection = await self._connected()
         try:
-            async with connection.transaction():
+            async with _loss_noticed(connection), connection.transaction():
                 yield connection
-        except InterfaceError as error:
-            if connection.is_closed():
-                await self.disconnect()
-                raise ConnectionError("the connection was closed") from error
-            raise
         except LOST:
             await self.disconnect()
             raise
@@ -135,7 +136,7 @@ class Writer:
         find: Callable[[LedgerConnection, Collection[UUID]], Awaitable[dict[UUID, T]]],
         wanted: Collection[UUID],
     ) -> dict[UUID, T]:
-        async with self._pool.acquire() as connection:
+        async with self._pool.acquire() as connection, _loss_noticed(connection):
             return await find(connection, wanted)
 
     async def _until_reached(self, work: Callable[[], Awaitable[T]]) -> T:
@@ -162,6 +163,17 @@ class Writer:
             await connection.execute(_SQL.get("plan_in_order"))
             self._connection = connection
         return self._connection
+
+
+@asynccontextmanager
+async def _loss_noticed(connection: "PoolConnectionProxy[Record]") -> AsyncIterator[None]:
+    """Tell a connection that broke, which asyncpg may report in other words, by its class."""
+    try:
+        yield
+    except (InterfaceError, InternalClientError) as error:
+        if connection.is_closed():
+            raise ConnectionError("the connection was closed") from error
+        raise
 
 
 def _blame(error: Exception) -> Exception:

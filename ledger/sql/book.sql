@@ -22,10 +22,9 @@ where id = any($1);
 
 -- name: find_lines
 -- Transfers by id ($1 uuid[]), each found in the one partition that its id names.
-select t.kind, t.phase, t.refusal, t.id, t.entry_id, t.debit_account, t.credit_account, t.amount_fen,
-    t.event_at, t.debit_version, t.debit_balance_fen, t.debit_previous, t.credit_version,
-    t.credit_balance_fen, t.credit_previous, t.hold_id, t.expires_at,
-    t.about, t.posted_at
+select t.kind, t.phase, t.refusal, t.id, t.entry_id, t.debit_account, t.credit_account,
+    t.amount_fen, t.event_at, t.debit_version, t.debit_balance_fen, t.debit_previous, t.credit_version,
+    t.credit_balance_fen, t.credit_previous, t.hold_id, t.expires_at, t.about, t.posted_at
 from unnest($1::uuid[]) as wanted (id)
 join transfers t on t.id = wanted.id;
 
@@ -42,8 +41,8 @@ with found as (
 )
 select t.kind, t.phase, t.refusal, t.id, t.entry_id, t.debit_account, t.credit_account,
     t.amount_fen, t.event_at, t.debit_version, t.debit_balance_fen, t.debit_previous,
-    t.credit_version, t.credit_balance_fen, t.credit_previous, t.hold_id, t.expires_at,
-    t.about, t.posted_at
+    t.credit_version, t.credit_balance_fen, t.credit_previous, t.hold_id, t.expires_at, t.about,
+    t.posted_at
 from batches b
 join transfers t on t.seq >= b.number << 14 and t.seq < (b.number + 1) << 14
 where t.entry_id in (select entry_id from found)
@@ -54,10 +53,10 @@ order by t.seq;
 -- that was decided on. Arrays of one item for each account: $1 id, $2 to $5 what is added to
 -- debits_pending, debits_posted, credits_pending, credits_posted, $6 the version decided on (null:
 -- the account has no rule, any will do), $7 what is added to the version, $8 the newest transfer.
--- Then $9 ids, $10 versions of accounts that were only read, and $11 whether they were closed. The rows are locked in the order
--- of $1, which is sorted. Returns how many accounts moved and how many still stood as read, and
--- only then, with the locks held, the number and time of the batch: so numbers rise along every
--- account's own history.
+-- Then $9 ids, $10 versions of accounts that were only read, and $11 whether they were closed. The
+-- rows are locked in the order of $1, which is sorted. Returns how many accounts moved and how many
+-- still stood as read, and only then, with the locks held, the number and time of the batch: so
+-- numbers rise along every account's own history.
 with moved as (
     update accounts a
     set debits_pending = a.debits_pending + d.debits_pending,

@@ -74,7 +74,8 @@ create index transfers_debit on transfers (debit_account, seq)
 create index transfers_credit on transfers (credit_account, seq)
     where credit_version is null and refusal is null;
 -- Rows of a batch lie together, so a block index finds a batch at almost no cost per row.
-create index transfers_seq on transfers using brin (seq) with (pages_per_range = 32);
+create index transfers_seq on transfers using brin (seq) 
+    with (pages_per_range = 32, autosummarize = on);
 
 create function refuse_change() returns trigger language plpgsql as $$
 begin
