@@ -71,6 +71,7 @@ async def run_engine(
         log.info("campus migrated", campus=settings.campus, migrations=applied)
     async with open_parts(settings, keys, postgres, wall_clock) as parts:
         process = Process(parts, settings)
+        _freeze_what_stays()
         with _signals(process.stop), process.listening():
             await process.run(beside and partial(beside, parts, keys, process.web.url))
     log.info("engine stopped")
@@ -123,7 +124,6 @@ class Process:
             working = start(run_jobs(jobs, parts.jobs), name="jobs")
             serving = start(self._until_told(self.web.serve()), name="web")
             await parts.database.run_once()
-            _freeze_what_stays()
             log.info("engine ready", campus=parts.campus, url=self.web.url)
             visiting = start(self._until_told(beside()), name="beside") if beside else None
             await self._stopping.wait()

@@ -100,6 +100,7 @@ def _bound(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         drop_unread(listener, after_s=_UNREAD_MAX_S)
         listener.bind(address)
+        listener.listen(_BACKLOG)  # who connects before `serve` waits a moment
     except OSError as error:
         listener.close()
         if error.errno == errno.EADDRINUSE:
