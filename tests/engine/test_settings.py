@@ -1,5 +1,6 @@
 """Settings: defaults for a newcomer, and everything that is wrong told at once."""
 
+import re
 import subprocess
 import sys
 from dataclasses import fields
@@ -7,6 +8,7 @@ from dataclasses import fields
 import pytest
 
 from engine.settings import InvalidSettings, LogFormat, Settings, read_settings
+from tests.sources import ROOT
 
 SECRET = "hunter2"
 APP = f"postgresql://campus_app:{SECRET}@db.example/campus"
@@ -148,3 +150,12 @@ def test_the_program_tells_all_wrong_settings_and_exits_with_2() -> None:
         "CAMPUS_PORT",
         "CAMPUS_LIMIT",
     ]
+
+
+def test_the_handbook_lists_every_setting_and_no_other() -> None:
+    source = (ROOT / "engine/settings.py").read_text(encoding="utf-8")
+    read = set(re.findall(r'reader\.\w+\(\s*"(\w+)"(?:, "(\w+)")?', source))
+    known = {f"CAMPUS_{name}" for names in read for name in names if name}
+    handbook = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1] for line in handbook.splitlines() if line.startswith("| `CAMPUS_")]
+    assert set(re.findall(r"CAMPUS_\w+", " ".join(rows))) == known

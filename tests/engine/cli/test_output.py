@@ -1,15 +1,21 @@
 """What every command promises: one JSON document on request, and an exit code to rely on."""
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command
 from typer.testing import CliRunner
 
+from engine.cli.main import cli
 from engine.cli.values import Amount
 from engine.settings import read_settings
 from tests.databases import CAMPUS
 from tests.engine.cli.conftest import Terminal
+from tests.sources import ROOT
 
 QUIET = (
     ("list",),
@@ -133,3 +139,31 @@ def test_yuan_are_read_exactly(text: str, fen: int) -> None:
 
     assert CliRunner().invoke(app, [text]).exit_code == 0
     assert read == [fen]
+
+
+def leaves(command: object, words: tuple[str, ...] = ()) -> Iterator[str]:
+    """Return every command below this one, as it is typed."""
+    if not isinstance(command, TyperGroup):
+        yield " ".join(words)
+        return
+    for name, each in command.commands.items():
+        yield from leaves(each, (*words, name))
+
+
+def test_the_handbook_lists_every_command_and_no_other() -> None:
+    handbook = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1] for line in handbook.splitlines() if line.startswith("| `campus ")]
+    listed = {each for row in rows for each in commands_in(row)}
+    assert listed == set(leaves(get_command(cli)))
+
+
+def commands_in(row: str) -> Iterator[str]:
+    """Return the commands of a row, such as `campus card issue NUMBER`, `activate`."""
+    group = ""
+    for span in re.findall(r"`([^`]+)`", row):
+        words = [word for word in span.split() if re.fullmatch(r"[a-z][a-z-]*", word)]
+        if words[0] == "campus":
+            group = " ".join(words[1:-1])
+            yield " ".join(words[1:])
+        else:
+            yield f"{group} {words[0]}".strip()
