@@ -16,8 +16,8 @@ from ledger.queries import load
 
 _SQL = load("engine.demo", "customers")
 _PIN_SHARE: Final = 0.04
-_RESTLESS_PURCHASES: Final = 1_500
-"""In a month: one every twenty seconds at the usual speed."""
+_RESTLESS_PURCHASES: Final = 3_000
+"""In a month: one every ten seconds at the usual speed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +43,13 @@ async def find_replacements(connection: LedgerConnection, *, since: datetime) ->
     """Return the cards that were issued since a moment, with the people who have them now."""
     rows = await connection.fetch(_SQL.get("newer_cards"), since)
     return [CardReplaced(number=row["number"], card=row["card"]) for row in rows]
+
+
+async def find_ids_to_try(connection: LedgerConnection, number: str) -> tuple[UUID, UUID]:
+    """Return the ids of somebody's newest card and of the first cash they paid in."""
+    row = await connection.fetchrow(_SQL.get("to_try"), number)
+    assert row is not None, "nobody is ever removed"
+    return row["card_id"], row["payment_id"]
 
 
 def _customer(remembered: DemoRecord, number: str, card: str) -> Customer:

@@ -10,16 +10,16 @@ from rich.console import Console
 from engine.argon import DEMO as CHEAP
 from engine.argon import ArgonPool
 from engine.demo import record
-from engine.demo.customers import find_cardholders, find_replacements
+from engine.demo.customers import find_cardholders, find_ids_to_try, find_replacements
 from engine.demo.desk import Desk
 from engine.demo.founding import Plan, found, is_founded
 from engine.demo.ground import Ground, Options
-from engine.demo.hints import greet
+from engine.demo.hints import greet, suggest
 from engine.demo.lines import FromTills, LowOnMoney, Sold, Start, WatchedDecline
 from engine.demo.outfitting import enrol_tills, find_key_files, set_pins
 from engine.demo.places import DOORS
 from engine.demo.population import make_up_people
-from engine.demo.record import DemoRecord
+from engine.demo.record import Account, DemoRecord
 from engine.demo.sample import read_sample
 from engine.demo.ticker import Ticker
 from engine.demo.till_process import TillProcess
@@ -40,7 +40,8 @@ async def run(ground: Ground, options: Options, console: Console) -> NoReturn:
     ExceptionGroup for a failure later on.
     """
     remembered = await prepare(ground, options, console)
-    greet(console, ground, remembered)
+    greet(console, remembered, url=ground.url, speed=options.speed)
+    await _suggest(console, ground, remembered.people[0])
     desk = Desk(ground)
     ticker = Ticker(console, ground.is_in_balance)
 
@@ -110,6 +111,12 @@ def _plan(options: Options) -> Plan:
 def _made(folder: Path) -> Path:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
+
+
+async def _suggest(console: Console, ground: Ground, account: Account) -> None:
+    async with ground.pool.acquire() as connection:
+        card_id, payment_id = await find_ids_to_try(connection, account.login)
+    suggest(console, account, url=ground.url, card_id=card_id, payment_id=payment_id)
 
 
 async def _start(ground: Ground, remembered: DemoRecord, speed: float) -> Start:

@@ -44,9 +44,9 @@ class TillProcess:
         self._tell(replaced)
 
     def _tell(self, line: Start | CardReplaced) -> None:
-        if self._process is not None and self._process.returncode is None:
-            assert self._process.stdin is not None
-            self._process.stdin.write(write(line))
+        stdin = None if self._process is None else self._process.stdin
+        if stdin is not None and not stdin.is_closing():
+            stdin.write(write(line))
 
     async def _listen(self, process: Process) -> None:
         assert process.stdout is not None

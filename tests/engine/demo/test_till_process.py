@@ -109,6 +109,15 @@ async def test_killed_they_are_started_again(tmp_path: Path) -> None:
         await floor.until(lambda: floor.starts == 2 and floor.approved > sold_before)
 
 
+async def test_a_card_replaced_while_they_end_does_no_harm(tmp_path: Path) -> None:
+    async with selling(tmp_path, RESTLESS) as floor:
+        await floor.until(lambda: floor.approved)
+        assert floor.tills._process is not None
+        assert floor.tills._process.stdin is not None
+        floor.tills._process.stdin.close()
+        floor.tills.replace_card(CardReplaced(number=RESTLESS.number, card="new"))
+
+
 async def test_a_replaced_card_is_used_from_then_on(tmp_path: Path) -> None:
     async with selling(tmp_path, RESTLESS) as floor:
         await floor.until(lambda: floor.approved)
