@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple, NoReturn
 
 import httpx
 
@@ -53,12 +53,16 @@ class RunningEngine:
         async with self.parts.pool.acquire() as connection, connection.transaction():
             return await add_merchant(connection, name, actor=SYSTEM, at=at)
 
-    async def till(self, merchant: Merchant, place: str = "1号窗口") -> Till:
-        """Add a till and enrol it."""
+    async def till(self, merchant: Merchant | None, place: str = "1号窗口") -> Till:
+        """Add a till, or a terminal at a door, and enrol it."""
         at = self.parts.clock()
         async with self.parts.pool.acquire() as connection, connection.transaction():
             device = await add_device(
-                connection, place, merchant_id=merchant.id, actor=SYSTEM, at=at
+                connection,
+                place,
+                merchant_id=None if merchant is None else merchant.id,
+                actor=SYSTEM,
+                at=at,
             )
             code = await issue_code(connection, device.id, actor=SYSTEM, at=at)
         key = new_private_key()
@@ -68,9 +72,9 @@ class RunningEngine:
         return Till(device=device, identity=identity)
 
     async def holder(
-        self, number: str = "20190001", *, cash: int = 10_000, pin: str = PIN
+        self, number: str = "20190001", *, cash: int = 10_000, pin: str | None = PIN
     ) -> Holder:
-        """Add a student with an active card, so many fen and a PIN."""
+        """Add a student with an active card, so many fen and, unless it is None, a PIN."""
         at = self.parts.clock()
         async with self.parts.pool.acquire() as connection, connection.transaction():
             person = await student(connection, number)
@@ -78,24 +82,31 @@ class RunningEngine:
             card = await give_card(connection, person.id, at=at)
             payment = CashPayment(id=uuid7(at), person_id=person.id, amount=Fen(cash))
             await pay_in(connection, payment, actor=SYSTEM, at=at)
-        await self.parts.pins.seed({person.id: pin})
+        if pin is not None:
+            await self.parts.pins.seed({person.id: pin})
         return Holder(person=person, card=card)
 
     @asynccontextmanager
-    async def linked(self, identity: Identity) -> AsyncIterator[Link]:
+    async def linked(self, identity: Identity) -> AsyncIterator["Linked"]:
         """Have a terminal's link up while inside."""
         host = f"ws://{self.client.base_url.netloc.decode()}"
         link = Link(identity, LinkOptions(url=f"{host}/v1/terminals/link"))
-        running = asyncio.ensure_future(link.run_once())
-        await asyncio.wait(
-            [running, waiting := asyncio.ensure_future(link.up())], return_when="FIRST_COMPLETED"
-        )
+        ended = asyncio.ensure_future(link.run_once())
+        waiting = asyncio.ensure_future(link.up())
+        await asyncio.wait([ended, waiting], return_when="FIRST_COMPLETED")
         try:
-            yield link
+            yield Linked(link, ended)
         finally:
-            running.cancel()
+            ended.cancel()
             waiting.cancel()
-            await asyncio.wait([running, waiting])
+            await asyncio.wait([ended, waiting])
+
+
+class Linked(NamedTuple):
+    """A link that is up, and what it ends with."""
+
+    link: Link
+    ended: "asyncio.Future[NoReturn]"
 
 
 @asynccontextmanager

@@ -23,7 +23,7 @@ async def test_a_purchase_over_the_link_is_in_the_books(database: Database, tmp_
     async with running_engine(database, tmp_path) as engine:
         holder = await engine.holder(cash=10_000)
         till = await engine.till(await engine.merchant())
-        async with engine.linked(till.identity) as link:
+        async with engine.linked(till.identity) as (link, _):
             answer = await link.request(purchase(holder, 1_250))
 
     assert isinstance(answer, Approved)

@@ -39,7 +39,7 @@ async def test_money_goes_its_way_through_every_door(database: Database, tmp_pat
         student_id, card = await admit_student(centre)
         till = await set_up_till(engine)
         student = await activate_student(engine, centre, student_id)
-        async with engine.linked(till) as link:
+        async with engine.linked(till) as (link, _):
             lunch = await sell(link, str(card["number"]), 1_250)
             assert isinstance(lunch, Approved)
             await look_at_it(student, lunch)
