@@ -1,8 +1,8 @@
 """The demo's cash desk: whoever runs low on money pays some in."""
 
-import asyncio
+from collections import deque
 from collections.abc import Iterable
-from typing import Final, NoReturn
+from typing import Final
 
 import structlog
 
@@ -27,24 +27,23 @@ class Desk:
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
         self._random = chance("desk", ground.clock())
-        self._queue: asyncio.Queue[str] = asyncio.Queue(_QUEUE_MAX)
+        self._queue: deque[str] = deque(maxlen=_QUEUE_MAX)
 
     def queue(self, numbers: Iterable[str]) -> None:
-        """Let people come, by their numbers; where the queue is too long they come another time."""
-        for number in numbers:
-            if not self._queue.full():
-                self._queue.put_nowait(number)
+        """Let people come, by their numbers; where too many wait, the first of them gives up."""
+        self._queue.extend(numbers)
 
-    async def run(self) -> NoReturn:
-        """Serve for ever. A payment that fails is logged, and made another time."""
-        while True:
-            number = await self._queue.get()
+    async def run_once(self) -> int:
+        """Serve all who wait; return how many paid. One who cannot is logged and sent away."""
+        paid = 0
+        while self._queue:
             try:
-                await self._pay_in(number)
+                await self._pay_in(self._queue.popleft())
             except CampusError as error:
                 log.warning("payment at the desk failed", code=error.code)
-            finally:
-                self._queue.task_done()
+            else:
+                paid += 1
+        return paid
 
     async def _pay_in(self, number: str) -> None:
         at = self._ground.clock()

@@ -23,10 +23,11 @@ from engine.demo.record import Account, DemoRecord
 from engine.demo.sample import read_sample
 from engine.demo.ticker import Ticker
 from engine.demo.till_process import TillProcess
+from engine.jobs import Job, JobFigures, run_jobs
 from engine.pins import Pins
 
 _LINK: Final = "/v1/terminals/link"
-_LOOK_EVERY_S: Final = 2.0
+_LIMIT_S: Final = 30.0
 _LOOK_BACK: Final = timedelta(minutes=1)
 """Further than any transaction that issues a card takes; a card told twice does no harm."""
 
@@ -57,11 +58,17 @@ async def run(ground: Ground, options: Options, console: Console) -> NoReturn:
             case WatchedDecline():
                 ticker.tell(line)
 
+    async def look_for_cards() -> int:
+        return await _tell_replacements(ground, tills)
+
     tills = TillProcess(start, hear)
+    jobs = (
+        Job(name="demo_desk", run_once=desk.run_once, every_s=1.0, limit_s=_LIMIT_S),
+        Job(name="demo_cards", run_once=look_for_cards, every_s=2.0, limit_s=_LIMIT_S),
+    )
     async with asyncio.TaskGroup() as group:
-        group.create_task(desk.run())
+        group.create_task(run_jobs(jobs, JobFigures()))
         group.create_task(ticker.run())
-        group.create_task(_watch_cards(ground, tills))
         await tills.run()
 
 
@@ -133,11 +140,10 @@ async def _start(ground: Ground, remembered: DemoRecord, speed: float) -> Start:
     )
 
 
-async def _watch_cards(ground: Ground, tills: TillProcess) -> NoReturn:
-    """Let people pay with the new card when one is replaced."""
-    while True:
-        await asyncio.sleep(_LOOK_EVERY_S)
-        async with ground.pool.acquire() as connection:
-            since = ground.clock() - _LOOK_BACK
-            for replaced in await find_replacements(connection, since=since):
-                tills.replace_card(replaced)
+async def _tell_replacements(ground: Ground, tills: TillProcess) -> int:
+    """Let people pay with the new card when one is replaced; return how many were told."""
+    async with ground.pool.acquire() as connection:
+        found = await find_replacements(connection, since=ground.clock() - _LOOK_BACK)
+    for replaced in found:
+        tills.replace_card(replaced)
+    return len(found)

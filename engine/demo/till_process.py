@@ -12,6 +12,7 @@ import structlog
 from engine.demo.lines import CardReplaced, FromTills, Start, read_from_tills, write
 
 _COMMAND: Final = (sys.executable, "-m", "engine.demo.tills")
+_LINE_BYTES_MAX: Final = 1024 * 1024
 _END_TIMEOUT_S: Final = 10.0
 _AGAIN_AFTER_S: Final = 2.0
 
@@ -61,7 +62,7 @@ async def _opened() -> AsyncIterator[Process]:
     In a session of its own, Ctrl-C does not reach it: it must outlive the purchases under way.
     """
     process = await asyncio.create_subprocess_exec(
-        *_COMMAND, stdin=PIPE, stdout=PIPE, start_new_session=True
+        *_COMMAND, stdin=PIPE, stdout=PIPE, limit=_LINE_BYTES_MAX, start_new_session=True
     )
     try:
         yield process

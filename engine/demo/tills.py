@@ -7,6 +7,7 @@ It stands apart from the engine, as real tills do, and its lines say how long th
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 from pathlib import Path
@@ -34,9 +35,7 @@ from terminals.fleet import Fleet, Order
 from terminals.link import LinkOptions
 from terminals.messages import Answer, Approved, Declined
 
-LINE_BYTES_MAX: Final = 64 * 1024 * 1024
-"""Of the first line, which has every customer."""
-
+_LINE_BYTES_MAX: Final = 64 * 1024 * 1024  # the first has every customer
 _TELL_EVERY_S: Final = 1.0
 _LAST_ORDERS_S: Final = 5.0
 _CARELESS_SHARE: Final = 0.05
@@ -128,12 +127,12 @@ class Tills:
 
 
 def _say(line: FromTills) -> None:
-    sys.stdout.buffer.write(write(line))
-    sys.stdout.buffer.flush()
+    with contextlib.suppress(BrokenPipeError):  # nobody listens: our input has ended as well
+        os.write(sys.stdout.fileno(), write(line))
 
 
 async def _main() -> None:
-    lines = asyncio.StreamReader(limit=LINE_BYTES_MAX)
+    lines = asyncio.StreamReader(limit=_LINE_BYTES_MAX)
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     match read_to_tills(await lines.readline()):
@@ -145,5 +144,4 @@ async def _main() -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the demo, which ends our input
-    with contextlib.suppress(BrokenPipeError):
-        uvloop.run(_main())
+    uvloop.run(_main())
