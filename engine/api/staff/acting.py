@@ -5,10 +5,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
+from uuid import UUID
 
 from engine.api import RateLimit
 from engine.api.sign_in_access import StaffAccess
-from engine.audit_trail import Actor
+from engine.audit_trail import Actor, record_reading
 from engine.errors import NotAllowed
 from engine.permissions import Permission
 from engine.principals import StaffPrincipal
@@ -35,6 +36,12 @@ class Act:
     connection: LedgerConnection
     actor: Actor
     at: datetime
+
+    async def record_reading(self, person_id: UUID, what: str) -> None:
+        """Record that personal data are looked at, before they are handed out."""
+        await record_reading(
+            self.connection, self.actor, person_id=person_id, what=what, at=self.at
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

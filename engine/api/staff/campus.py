@@ -109,12 +109,12 @@ class CampusOperations:
     ) -> SettingsShown:
         """Put other limits in force."""
         form = call.body
-        settings = CampusSettings(
-            no_pin_limit=Fen(form.no_pin_limit_fen),
-            day_limit=Fen(form.day_limit_fen),
-            reversal_window=timedelta(seconds=form.reversal_window_s),
-        )
         async with self._desk.acting(call.principal, Permission.SET_LIMITS) as act:
+            settings = CampusSettings(
+                no_pin_limit=Fen(form.no_pin_limit_fen),
+                day_limit=Fen(form.day_limit_fen),
+                reversal_window=timedelta(seconds=form.reversal_window_s),
+            )
             await change_settings(act.connection, settings, actor=act.actor, at=act.at)
         return _settings_shown(settings)
 

@@ -9,7 +9,6 @@ from engine.api import AnyOperation, Call, Method, Nothing, Operation, Received
 from engine.api.cards import CardPlace, CardShown, CardsShown, card_shown
 from engine.api.staff.acting import ALLOWED, WORKING, StaffDesk
 from engine.api.staff.people import PersonPlace
-from engine.audit_trail import record_reading
 from engine.campus_errors import CardAlreadyHeld, CardNotFound, InvalidExpiry, WalletNotFound
 from engine.cards import CardEvent, change_card, issue_card, list_cards, replace_card
 from engine.errors import IllegalTransition, PersonNotFound
@@ -54,9 +53,7 @@ class CardOperations:
         async with self._desk.acting(call.principal, Permission.READ_PEOPLE) as act:
             await get_person(act.connection, person_id)
             cards = await list_cards(act.connection, person_id)
-            await record_reading(
-                act.connection, act.actor, person_id=person_id, what="cards", at=act.at
-            )
+            await act.record_reading(person_id, "cards")
         return CardsShown(items=[card_shown(card) for card in cards])
 
     async def issue(self, call: Call[NewCard, PersonPlace, StaffPrincipal]) -> CardShown:

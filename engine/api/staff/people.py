@@ -23,7 +23,7 @@ from engine.api import (
 )
 from engine.api.staff.acting import ALLOWED, WORKING, Act, StaffDesk
 from engine.api.transactions import TransactionShown, read_cursor, transaction_page
-from engine.audit_trail import Action, AuditEvent, Subject, record, record_reading
+from engine.audit_trail import Action, AuditEvent, Subject, record
 from engine.campus_errors import WalletNotFound
 from engine.errors import IllegalTransition, InvalidPerson, NumberTaken, PersonNotFound
 from engine.one_time_codes import Purpose, issue_code
@@ -136,9 +136,7 @@ class PeopleOperations:
         async with self._desk.acting(call.principal, Permission.READ_PEOPLE) as act:
             person = await get_person(act.connection, person_id)
             balance = await find_balance(act.connection, person_id)
-            await record_reading(
-                act.connection, act.actor, person_id=person_id, what="profile", at=act.at
-            )
+            await act.record_reading(person_id, "profile")
         return PersonWithBalance(
             person=person_shown(person),
             cash_fen=balance.cash.value,
@@ -150,24 +148,22 @@ class PeopleOperations:
         self, call: Call[Nothing, PersonPage, StaffPrincipal]
     ) -> Page[TransactionShown]:
         """List a person's transactions, newest first."""
-        asked = call.parameters
+        person_id, limit = call.parameters.person_id, call.parameters.limit
+        cursor = read_cursor(call.parameters.cursor)
         async with self._desk.acting(call.principal, Permission.READ_PEOPLE) as act:
-            await get_person(act.connection, asked.person_id)
-            await record_reading(
-                act.connection, act.actor, person_id=asked.person_id, what="transactions", at=act.at
-            )
+            await get_person(act.connection, person_id)
+            await act.record_reading(person_id, "transactions")
         async with self._desk.pool.acquire() as connection:
-            cursor = read_cursor(asked.cursor)
-            page = await list_transactions(
-                connection, asked.person_id, limit=asked.limit, cursor=cursor
-            )
+            page = await list_transactions(connection, person_id, limit=limit, cursor=cursor)
         return transaction_page(page)
 
     async def add(self, call: Call[PersonToAdd, Nothing, StaffPrincipal]) -> PersonShown:
         """Add a person with wallets."""
         form = call.body
-        person = NewPerson(number=form.number, name=form.name, kind=form.kind, college=form.college)
         async with self._desk.acting(call.principal, Permission.CHANGE_PEOPLE) as act:
+            person = NewPerson(
+                number=form.number, name=form.name, kind=form.kind, college=form.college
+            )
             added = await admit_person(act.connection, person, actor=act.actor, at=act.at)
         return person_shown(added)
 
