@@ -135,11 +135,12 @@ def _actor(staff_id: UUID, account: Account) -> Actor:
 
 
 def _named_people(plan: Plan) -> tuple[Account, ...]:
-    """Return accounts for the first two of each kind of person who buy anything."""
+    """Return accounts for the first two of each kind of person, of those who buy anything."""
+    buyers = [person for person in plan.people if plan.purchases_of(person.number)]
     first: dict[str, list[NewPerson]] = {}
-    for person in plan.people:
+    for person in buyers or plan.people:
         alike = first.setdefault(person.kind, [])
-        if len(alike) < _NAMED_OF_EACH_KIND and plan.purchases_of(person.number):
+        if len(alike) < _NAMED_OF_EACH_KIND:
             alike.append(person)
     return tuple(
         Account(

@@ -46,8 +46,11 @@ class Sample:
 
 def read_sample(folder: Path, *, seed: int) -> Sample:
     """Return the people of a folder under names made up from the seed. Raises SampleUnreadable."""
+    people = tuple(_people(folder / STUDENTS, seed))
+    if not people:
+        raise SampleUnreadable(f"{STUDENTS} has no students")
     return Sample(
-        people=tuple(_people(folder / STUDENTS, seed)),
+        people=people,
         purchases=dict(_purchases(folder / PURCHASES)),
         doors=tuple(sorted(set(_doors(folder / DOOR_EVENTS)))),
     )

@@ -256,6 +256,17 @@ async def test_a_real_month_gives_people_purchases_and_doors(empty: Ground, tmp_
     assert await founded(empty) == remembered, "the next start needs no folder"
 
 
+async def test_a_campus_of_one_who_never_buys_has_somebody_to_watch(empty: Ground) -> None:
+    seed = next(
+        seed
+        for seed in range(1, 100)
+        if not monthly_purchases(seed, make_up_people(seed, count=1)[0].number)
+    )
+    remembered = await founded(empty, Options(people=1, seed=seed))
+    (holder,) = await holders_of(empty, remembered)
+    assert holder.customer.is_restless
+
+
 async def test_an_unreadable_month_makes_no_campus(empty: Ground, tmp_path: Path) -> None:
     with pytest.raises(SampleUnreadable):
         await founded(empty, Options(sample=tmp_path / "nothing"))

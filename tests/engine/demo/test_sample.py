@@ -57,6 +57,7 @@ def test_a_missing_file_is_named(folder: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "told"),
     [
+        (STUDENTS, "card_no,sex,major\n", "no students"),
         (STUDENTS, "card_no,sex\n900001,男\n", "no column 'major'"),
         (STUDENTS, "card_no,sex,major\n900001,男,18园艺\n9,男,18园艺\n", "line 3: no student"),
         (STUDENTS, "card_no,sex,major\n900001,x,18园艺\n", "line 2: no student"),
