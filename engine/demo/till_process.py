@@ -29,20 +29,26 @@ class TillProcess:
         self._start = start
         self._heard = heard
         self._process: Process | None = None
+        self._cards: dict[str, str] = {}
+        """The card of each customer, as the tills know it."""
 
     async def run(self) -> NoReturn:
         """Keep the tills selling; cancelled, let them serve who waits and end."""
         while True:
+            start = await self._start()
             async with _opened() as process:
                 self._process = process
-                self._tell(await self._start())
+                self._cards = {each.number: each.card for each in start.customers}
+                self._tell(start)
                 await self._listen(process)
             log.warning("tills ended", exit_code=process.returncode)
             await asyncio.sleep(_AGAIN_AFTER_S)
 
     def replace_card(self, replaced: CardReplaced) -> None:
-        """Let a customer pay with another card; a start to come knows of it anyway."""
-        self._tell(replaced)
+        """Let a customer pay with another card, if that is news; a start to come knows anyway."""
+        if self._cards.get(replaced.number, replaced.card) != replaced.card:
+            self._cards[replaced.number] = replaced.card
+            self._tell(replaced)
 
     def _tell(self, line: Start | CardReplaced) -> None:
         stdin = None if self._process is None else self._process.stdin

@@ -74,11 +74,11 @@ class Tills:
     async def _listen(self, lines: asyncio.StreamReader) -> None:
         while line := await lines.readline():
             match read_to_tills(line):
-                case CardReplaced(number=number, card=card) if number in self._cards:
+                case CardReplaced(number=number, card=card):
                     self._holders[card] = self._holders[self._cards[number]]
                     self._cards[number] = card
-                case _:
-                    pass  # of somebody who came after the start
+                case Start():
+                    raise RuntimeError("the tills have started")
 
     async def _sell(self) -> None:
         start = self._start

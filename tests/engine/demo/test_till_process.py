@@ -27,6 +27,7 @@ class Floor:
         self.campus = campus
         self.heard: list[FromTills] = []
         self.starts = 0
+        self.replaced_while_starting: CardReplaced | None = None
         self._start = start
         self._changed = asyncio.Event()
         self.tills = TillProcess(self._begin, self._hear)
@@ -52,6 +53,8 @@ class Floor:
 
     async def _begin(self) -> Start:
         self.starts += 1
+        if self.replaced_while_starting is not None:
+            self.tills.replace_card(self.replaced_while_starting)
         return self._start
 
     def _hear(self, line: FromTills) -> None:
@@ -118,11 +121,35 @@ async def test_a_card_replaced_while_they_end_does_no_harm(tmp_path: Path) -> No
         floor.tills.replace_card(CardReplaced(number=RESTLESS.number, card="new"))
 
 
+async def test_a_card_replaced_while_they_start_does_not_overtake_the_start(
+    tmp_path: Path,
+) -> None:
+    async with selling(tmp_path, RESTLESS) as floor:
+        floor.replaced_while_starting = CardReplaced(number=RESTLESS.number, card="new")
+        await floor.until(lambda: floor.approved)
+        sold_before = floor.approved
+        os.kill(floor.pid, signal.SIGKILL)
+        await floor.until(lambda: floor.starts > 1 and floor.approved > sold_before)
+
+    assert floor.starts == 2, "each start went well at once"
+
+
+async def test_a_card_that_is_no_news_is_not_told(tmp_path: Path) -> None:
+    async with selling(tmp_path, RESTLESS) as floor:
+        await floor.until(lambda: floor.approved)
+        for number, card in ((RESTLESS.number, "old"), ("somebody else", "other")):
+            floor.tills.replace_card(CardReplaced(number=number, card=card))
+        floor.heard.clear()
+        await floor.until(lambda: floor.approved)
+
+    assert floor.starts == 1, "the tills would not know whose card it is"
+    assert {asked.card for asked in purchases(floor)} == {"old"}
+
+
 async def test_a_replaced_card_is_used_from_then_on(tmp_path: Path) -> None:
     async with selling(tmp_path, RESTLESS) as floor:
         await floor.until(lambda: floor.approved)
         floor.tills.replace_card(CardReplaced(number=RESTLESS.number, card="new"))
-        floor.tills.replace_card(CardReplaced(number="somebody else", card="other"))
         await floor.until(lambda: "new" in {asked.card for asked in purchases(floor)})
 
     cards = [asked.card for asked in purchases(floor)]
