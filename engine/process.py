@@ -10,7 +10,7 @@ import signal
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 
@@ -114,51 +114,49 @@ class Process:
 
         Raises DrainTooLong, or an ExceptionGroup when a part failed.
         """
-        parts = self._parts
         is_drained = False
-        jobs = (*upkeep(parts), self._live.job)
         async with asyncio.TaskGroup() as group:
-            start = group.create_task
-            self._posting = start(self._until_told(parts.poster.run()), name="poster")
-            sealing = start(self._until_told(parts.sealer.run(self._sealing_ends)), name="sealer")
-            working = start(run_jobs(jobs, parts.jobs), name="jobs")
-            serving = start(self._until_told(self.web.serve()), name="web")
-            await parts.database.run_once()
-            log.info("engine ready", campus=parts.campus, url=self.web.url)
-            visiting = start(self._until_told(beside()), name="beside") if beside else None
+            tasks = await self._start(group, beside or _nothing)
             await self._stopping.wait()
             self.health.is_stopping = True
             self.web.stop_listening()
             log.info("engine stopping")
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._drain_timeout_s):
-                    if visiting is not None:
-                        visiting.cancel()
-                        await asyncio.wait([visiting])
-                    await self._drain(serving, working, sealing)
+                    await self._drain(tasks)
                     is_drained = True
-            for task in (serving, working, self._posting, sealing):
+            for task in tasks:
                 task.cancel()
         if not is_drained:
             raise DrainTooLong(f"not finished within {self._drain_timeout_s} s")
 
-    async def _drain(
-        self,
-        serving: asyncio.Task[None],
-        working: asyncio.Task[None],
-        sealing: asyncio.Task[None],
-    ) -> None:
+    async def _start(
+        self, group: asyncio.TaskGroup, beside: Callable[[], Awaitable[None]]
+    ) -> "_Tasks":
+        """Start the parts, and what runs beside them once they serve."""
+        parts = self._parts
+        jobs = (*upkeep(parts), self._live.job)
+        self._posting = group.create_task(self._until_told(parts.poster.run()))
+        sealing = group.create_task(self._until_told(parts.sealer.run(self._sealing_ends)))
+        working = group.create_task(run_jobs(jobs, parts.jobs))
+        serving = group.create_task(self._until_told(self.web.serve()))
+        await self.web.is_serving.wait()
+        await parts.database.run_once()
+        log.info("engine ready", campus=parts.campus, url=self.web.url)
+        visiting = group.create_task(self._until_told(beside()))
+        return _Tasks(visiting, serving, working, self._posting, sealing)
+
+    async def _drain(self, tasks: "_Tasks") -> None:
         """Stop from the doors inwards: each part ends when nothing can ask it for more."""
+        await _cancel(tasks.visiting)
         await self._parts.link.stop()  # before the server, which would cut the links off
         self.web.stop()
-        await serving
-        working.cancel()
-        await asyncio.wait([working])
+        await tasks.serving
+        await _cancel(tasks.working)
         self._parts.poster.close()
-        assert self._posting is not None, "it was started first"
-        await self._posting
+        await tasks.posting
         self._sealing_ends.set()
-        await sealing
+        await tasks.sealing
 
     async def _until_told(self, work: Awaitable[None]) -> None:
         await work
@@ -172,6 +170,27 @@ class Process:
     def _poster_fault(self) -> str | None:
         is_running = self._posting is not None and not self._posting.done()
         return None if is_running else "not running"
+
+
+class _Tasks(NamedTuple):
+    """What runs, in the order in which it stops."""
+
+    visiting: asyncio.Task[None]
+    serving: asyncio.Task[None]
+    working: asyncio.Task[None]
+    posting: asyncio.Task[None]
+    sealing: asyncio.Task[None]
+
+
+async def _nothing() -> None:
+    """Run beside an engine and do nothing."""
+    await asyncio.Event().wait()
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    """Cancel a task and wait until it has ended; what it raises is its group's to tell."""
+    task.cancel()
+    await asyncio.wait([task])
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The web server: uvicorn, told when to stop by the process instead of by signals."""
 
+import asyncio
 import errno
 import socket
 from collections.abc import Iterator
@@ -55,6 +56,11 @@ class WebServer:
         )
 
     @property
+    def is_serving(self) -> asyncio.Event:
+        """Set once connections are taken."""
+        return self._server.is_serving
+
+    @property
     def url(self) -> str:
         """Where the server is found."""
         host, port = self._socket.getsockname()[:2]
@@ -85,6 +91,12 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.servers = []
+        self.is_serving = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start as uvicorn does, and say so."""
+        await super().startup(sockets)
+        self.is_serving.set()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
