@@ -13,6 +13,7 @@ from engine.database.campus import create_campus
 from engine.database.connections import connect
 from engine.database.durability import check_durability
 from engine.database.embedded import EmbeddedServer
+from engine.database.errors import EmbeddedServerFailed
 from engine.database.target import Role, Target
 from engine.settings import Settings
 from ledger.book import make_months
@@ -48,10 +49,17 @@ def open_postgres(settings: Settings) -> Iterator[Postgres]:
         return
     folder = settings.data_dir / "postgres"
     buffers_mib = settings.database.shared_buffers_mib
-    with EmbeddedServer(folder, shared_buffers_mib=buffers_mib) as server:
+    server = EmbeddedServer(folder, shared_buffers_mib=buffers_mib)
+    try:
+        server.start()
+    except OSError as error:
+        raise EmbeddedServerFailed(f"{error.filename}: {error.strerror}") from error
+    try:
         yield Postgres(
             app=server.target(Role.APP), owner=server.target(Role.OWNER), embedded=server
         )
+    finally:
+        server.stop()
 
 
 async def prepare_campus(postgres: Postgres, campus: str, *, command_timeout_s: float) -> list[str]:
