@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Final, TypeVar
 from uuid import UUID
@@ -102,7 +102,8 @@ class Writer:
         """Give the connection up; the next commit takes a new one."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.terminate()
+            with suppress(InterfaceError):  # the pool has taken it back by itself
+                connection.terminate()
             await self._pool.release(connection)
 
     async def _post(self, asked: Sequence[Asked]) -> list[Outcome]:
@@ -157,11 +158,14 @@ class Writer:
             pause_s = min(pause_s * 2, _PAUSE_MAX_S)
 
     async def _connected(self) -> "PoolConnectionProxy[Record]":
-        if self._connection is None or self._connection.is_closed():
+        if self._connection is None or _is_broken(self._connection):
             await self.disconnect()
-            connection = await self._pool.acquire()
-            await connection.execute(_SQL.get("plan_in_order"))
-            self._connection = connection
+            self._connection = await self._pool.acquire()
+            try:
+                await self._connection.execute(_SQL.get("plan_in_order"))
+            except BaseException:
+                await self.disconnect()
+                raise
         return self._connection
 
 
@@ -171,9 +175,20 @@ async def _loss_noticed(connection: "PoolConnectionProxy[Record]") -> AsyncItera
     try:
         yield
     except (InterfaceError, InternalClientError) as error:
-        if connection.is_closed():
+        if _is_broken(connection):
             raise ConnectionError("the connection was closed") from error
         raise
+
+
+def _is_broken(connection: "PoolConnectionProxy[Record]") -> bool:
+    """Tell whether a connection was lost, or was left within a transaction that cannot end.
+
+    The pool takes a lost one back by itself, and then it answers nothing.
+    """
+    try:
+        return connection.is_closed() or connection.is_in_transaction()
+    except InterfaceError:
+        return True
 
 
 def _blame(error: Exception) -> Exception:
