@@ -65,7 +65,7 @@ async def day(database: Database, tmp_path: Path) -> tuple[str, dict[str, str]]:
             assert (await stranger.ask("POST", "/v1/sign-in", wrong)).status_code == 401
             assert (await stranger.ask("GET", "/v1/me")).status_code == 401
             assert (await stranger.ask("GET", f"/v1/{NUMBER}")).status_code == 404
-            async with engine.linked(till) as link:
+            async with engine.linked(till) as (link, _):
                 assert isinstance(await pay(link, number, 1_250), Approved)
                 assert isinstance(await pay(link, number, 6_000, pin=WRONG_PIN), Declined)
                 assert isinstance(await pay(link, number, 6_000, pin=PIN), Approved)
