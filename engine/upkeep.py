@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from asyncpg import Record
     from asyncpg.pool import Pool
 
-_REVIVAL_LIMIT_S: Final = 600.0
+_REVIVAL_LIMIT_S: Final = 900.0
 """For an embedded server to come back, the recovery after a crash included."""
 _LIMIT_S: Final = 30.0
 _HOUR_S: Final = 3_600.0
