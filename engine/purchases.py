@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from asyncpg import Record
     from asyncpg.pool import Pool
 
-_TRIES_MAX: Final = 5
+_TRIES_MAX: Final = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +92,7 @@ class Purchases:
         self._pins = pins
         self._clock = clock
         self._balances = BulkReads(self._read_balances)
-        self.spenders = Spenders(pool, kept_max=spenders_kept)
+        self._spenders = Spenders(pool, kept_max=spenders_kept)
 
     async def purchase(self, device: Device, request: PurchaseRequest) -> Approved:
         """Debit the holder of a card for the till of a terminal; return when it is on disk.
@@ -103,40 +103,42 @@ class Purchases:
         if device.till is None:
             raise NotATill("this terminal stands at a door")
         today = business_day(self._clock())
-        spender = self.spenders.recall(request.card)
-        if not _looks_fine(device, spender, request, today):
-            device, spender = await self._look_again(device, request)
-        is_pin_right = False
+        spender = self._spenders.recall(request.card)
+        is_fresh = is_pin_right = False
         for _ in range(_TRIES_MAX):
             code = _refusal(device, spender, request, today)
-            if code is not None:
+            if code is not None and is_fresh:
                 return await self._decline(device, spender, request, code)
+            if code is not None or (not is_fresh and _lacks_pin(spender, request)):
+                # A memory may say yes; before it says no, it is read again.
+                device, spender = await self._look_again(device, request)
+                is_fresh = True
+                continue
             assert spender is not None, "an unknown card is declined"
             draw = _draw(device, spender, request)
-            if not is_pin_right and _asks_for_pin(spender, request):
+            if not is_pin_right and (request.pin is not None or _lacks_pin(spender, request)):
                 if (posted := await self._check_pin(spender, request, draw)) is not None:
                     return await self._approved(posted, spender)
                 is_pin_right = True
             guard = spend(
-                spender,
-                amount=request.amount,
-                today=today,
-                device_id=device.id,
-                has_pin=is_pin_right,
+                spender, request.amount, today=today, device_id=device.id, has_pin=is_pin_right
             )
             try:
                 return await self._approved(await self._poster.post(draw, guard), spender)
             except TransferRefused as refused:
                 raise declined(refused) from refused
             except EffectRefused:
+                # Where one memory is out of date, as after an import, many may be.
+                self._spenders.forget_all()
                 device, spender = await self._look_again(device, request)
+                is_fresh = True
         raise LedgerBusy("this person's purchases and settings change too fast")
 
     async def _look_again(
         self, device: Device, request: PurchaseRequest
     ) -> tuple[Device, Spender | None]:
         """Read what a decision rests on as it stands now."""
-        spender = await self.spenders.read(request.card)
+        spender = await self._spenders.read(request.card)
         async with self._pool.acquire() as connection:
             return await get_device(connection, device.id), spender
 
@@ -231,18 +233,11 @@ def _refusal(
     return spender.refusal(request.amount, today)
 
 
-def _asks_for_pin(spender: Spender, request: PurchaseRequest) -> bool:
-    """Tell whether the PIN is to be verified: it is needed, or it was given."""
-    return request.pin is not None or request.amount > spender.no_pin_limit
-
-
-def _looks_fine(
-    device: Device, spender: Spender | None, request: PurchaseRequest, today: date
-) -> bool:
-    """Tell whether what is remembered says yes; only what was just read may say no."""
-    if spender is None or _refusal(device, spender, request, today) is not None:
+def _lacks_pin(spender: Spender | None, request: PurchaseRequest) -> bool:
+    """Tell whether the amount needs the PIN and it was not given."""
+    if request.pin is not None or spender is None:
         return False
-    return request.pin is not None or request.amount <= spender.no_pin_limit
+    return request.amount > spender.no_pin_limit
 
 
 def _draw(device: Device, spender: Spender, request: PurchaseRequest) -> Draw:
@@ -251,7 +246,7 @@ def _draw(device: Device, spender: Spender, request: PurchaseRequest) -> Draw:
         id=request.id,
         kind=TransferKind.PURCHASE,
         amount=request.amount,
-        debit_accounts=spender.debit_accounts(),
+        debit_accounts=(spender.subsidy_account, spender.cash_account),
         credit_account=device.till.payable,
         event_at=request.event_at,
         about=device.id,

@@ -40,7 +40,6 @@ class Spender:
     expires_on: date
     cash_account: UUID
     subsidy_account: UUID
-    has_subsidy: bool
     no_pin_limit: Fen
     """The person's own or the campus's, whichever is lower; so below."""
     day_limit: Fen
@@ -58,12 +57,6 @@ class Spender:
         if spent_today + amount > self.day_limit:
             return DeclineCode.DAY_LIMIT_EXCEEDED
         return None
-
-    def debit_accounts(self) -> tuple[UUID, ...]:
-        """Return the wallets that pay, in the order in which they are asked."""
-        if self.has_subsidy:
-            return self.subsidy_account, self.cash_account
-        return (self.cash_account,)
 
     def _card_refusal(self, today: date) -> DeclineCode | None:
         match self.card_state:
@@ -111,7 +104,7 @@ class Spenders:
         return spender
 
     def forget_all(self) -> None:
-        """Empty the memory: after a change to very many people, each would be found stale alone."""
+        """Empty the memory."""
         self._kept.clear()
 
     async def _find(self, cards: Collection[str]) -> dict[str, Spender]:
@@ -119,7 +112,7 @@ class Spenders:
         return {row["number"]: _read(row) for row in rows}
 
 
-def spend(spender: Spender, *, amount: Fen, today: date, device_id: UUID, has_pin: bool) -> Effect:
+def spend(spender: Spender, amount: Fen, *, today: date, device_id: UUID, has_pin: bool) -> Effect:
     """Return the condition on which a purchase posts: all that it was decided on still holds.
 
     That is the state of card and person, the limits, the terminal and its merchant. What it spends
@@ -145,7 +138,6 @@ def _read(row: "Record") -> Spender:
         expires_on=row["expires_on"],
         cash_account=row["cash_account"],
         subsidy_account=row["subsidy_account"],
-        has_subsidy=row["has_subsidy"],
         no_pin_limit=Fen(row["no_pin_limit_fen"]),
         day_limit=Fen(row["day_limit_fen"]),
         day=row["day"],

@@ -163,9 +163,8 @@ async def approve(
 ) -> Batch:
     """Hand a batch out, whole or not at all, in the caller's transaction.
 
-    Approved again it is not handed out again. After the commit, memories of spenders are best
-    emptied (`Spenders.forget_all`). Raises SubsidyNotFound, SubsidyNeedsAnother, IllegalTransition,
-    TransferRefused when the ledger refuses a part.
+    Approved again it is not handed out again. Raises SubsidyNotFound, SubsidyNeedsAnother,
+    IllegalTransition, TransferRefused when the ledger refuses a part.
     """
     batch = await _lock(connection, batch_id)
     if batch.prepared_by == actor.id:
@@ -177,7 +176,6 @@ async def approve(
     for outcome in await _post(connection, [_hand_out(batch, item, at) for item in items]):
         if isinstance(outcome, CampusError):
             raise outcome
-    await connection.execute(_SQL.get("mark_subsidised"), batch_id)
     await connection.execute(_SQL.get("approve"), batch_id, actor.id, at)
     await _record(connection, CampusAction.SUBSIDY_POSTED, batch_id, actor=actor, at=at)
     return await get_batch(connection, batch_id)

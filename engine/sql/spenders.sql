@@ -2,7 +2,7 @@
 -- The spenders behind card numbers ($1 text[]), as they stand in one snapshot; a number that no
 -- card has is missing. Of each limit the lower of the person's own and the campus's.
 select c.number, c.state as card_state, c.expires_on, s.person_id, s.version, s.cash_account,
-    s.subsidy_account, s.has_subsidy, s.day, s.spent_fen, p.name, p.state as person_state,
+    s.subsidy_account, s.day, s.spent_fen, p.name, p.state as person_state,
     least(s.no_pin_limit_fen, g.no_pin_limit_fen) as no_pin_limit_fen,
     least(s.day_limit_fen, g.day_limit_fen) as day_limit_fen
 from unnest($1::text[]) as wanted (number)
@@ -18,18 +18,21 @@ cross join campus_settings g;
 -- committed, and so do the spenders, in order. Returns how many purchases hold.
 with open_tills as (
     select d.id
-    from devices d
+    from (select distinct id from unnest($6::uuid[]) as named (id)) as named
+    join devices d on d.id = named.id
     join merchants m on m.id = d.merchant_id
-    where d.id = any($6::uuid[]) and d.state = 'enrolled' and m.state = 'open'
-    for share
+    where d.state = 'enrolled' and m.state = 'open'
+    for share of d, m
+), closed as (
+    select array(select unnest($6::uuid[]) except select id from open_tills) as ids
 ), asked as (
     select person_id, min(version) as oldest, max(version) as newest, max(day) as day,
         sum(amount_fen) as amount_fen,
         coalesce(max(amount_fen) filter (where not has_pin), 0) as without_pin_fen,
         count(*) as purchases
-    from unnest($1::uuid[], $2::bigint[], $3::date[], $4::bigint[], $5::boolean[], $6::uuid[])
-        as d (person_id, version, day, amount_fen, has_pin, device_id)
-    where device_id in (select id from open_tills)
+    from closed, unnest($1::uuid[], $2::bigint[], $3::date[], $4::bigint[], $5::boolean[],
+        $6::uuid[]) as d (person_id, version, day, amount_fen, has_pin, device_id)
+    where device_id <> all (closed.ids)
     group by person_id
     order by person_id
 ), spent as (

@@ -57,19 +57,6 @@ join people p on p.id = i.person_id
 where i.batch_id = $1
 order by i.person_id;
 
--- name: mark_subsidised
--- From now on purchases ask the subsidy wallets of the people of batch $1. They are locked in the
--- order in which purchases lock them.
-update spenders
-set has_subsidy = true, version = version + 1
-where person_id in (
-    select s.person_id
-    from subsidy_items i
-    join spenders s on s.person_id = i.person_id
-    where i.batch_id = $1 and not s.has_subsidy
-    order by s.person_id
-    for no key update of s);
-
 -- name: approve
 -- Mark batch $1 as handed out: $2 approved_by, $3 posted_at.
 update subsidy_batches

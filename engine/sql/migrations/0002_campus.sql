@@ -19,8 +19,6 @@ create table spenders (
     person_id uuid primary key references people,
     cash_account uuid not null unique references accounts,
     subsidy_account uuid not null unique references accounts,
-    -- From the first hand-out on; purchases ask the subsidy wallet only then.
-    has_subsidy boolean not null default false,
     -- One more with each change of what the person may do: of a card, the person's state, a limit.
     version bigint not null default 0,
     -- What was spent on the newest business day with a purchase.
@@ -166,8 +164,8 @@ create table subsidy_items (
 
 grant select, update (no_pin_limit_fen, day_limit_fen, reversal_window) on campus_settings
     to campus_app;
-grant select, insert, update (has_subsidy, version, day, spent_fen, no_pin_limit_fen,
-    day_limit_fen) on spenders to campus_app;
+grant select, insert, update (version, day, spent_fen, no_pin_limit_fen, day_limit_fen) on spenders
+    to campus_app;
 grant select, insert, update (state, changed_at) on cards to campus_app;
 grant select, insert, update (name, state) on merchants to campus_app;
 grant select, insert, update (place, state, code_hash, code_expires_at, public_key, enrolled_at,
