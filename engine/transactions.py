@@ -4,8 +4,8 @@ The statements of both wallets are walked together, so a purchase that both have
 and each row has the balance of both right after it.
 """
 
-from collections import deque
-from collections.abc import Mapping, Sequence
+from collections import defaultdict, deque
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -195,21 +195,31 @@ def _next(cash: _Walk, subsidy: _Walk) -> tuple[bool, bool]:
 class _Facts(NamedTuple):
     """What the rows are about, by `about` of their lines."""
 
-    places: Mapping[UUID, Place]
+    places: Mapping[UUID | None, Place]
     titles: Mapping[UUID, str]
 
 
 async def _find_facts(connection: LedgerConnection, steps: Sequence[_Step]) -> _Facts:
-    about = {step.line.about for step in steps} - {None}
+    about: defaultdict[str, set[UUID]] = defaultdict(set)
+    for step in steps:
+        if step.line.about is not None:
+            about[step.line.kind].add(step.line.about)
     # Money given back is about its purchase, and that about its terminal.
-    records = await find_lines(connection, [each for each in about if each is not None])
+    bought = about[TransferKind.REFUND] | about[TransferKind.REVERSAL]
+    records = await find_lines(connection, bought) if bought else {}
     devices = {each: record.line.about for each, record in records.items()}
-    wanted = list(about | set(devices.values()))
-    rows = await connection.fetch(_SQL.get("find_places"), wanted)
-    places = {row["id"]: Place(merchant=row["merchant"], name=row["place"]) for row in rows}
+    places = await _find_places(connection, about[TransferKind.PURCHASE] | {*devices.values()})
     places |= {each: places[device] for each, device in devices.items() if device in places}
-    titles = await connection.fetch(_SQL.get("find_titles"), wanted)
-    return _Facts(places, {row["id"]: row["title"] for row in titles})
+    batches = about[TransferKind.SUBSIDY] | about[TransferKind.SUBSIDY_UNDO]
+    rows = await connection.fetch(_SQL.get("find_titles"), batches) if batches else []
+    return _Facts(places, {row["id"]: row["title"] for row in rows})
+
+
+async def _find_places(
+    connection: LedgerConnection, device_ids: Collection[UUID | None]
+) -> dict[UUID | None, Place]:
+    rows = await connection.fetch(_SQL.get("find_places"), device_ids) if device_ids else []
+    return {row["id"]: Place(merchant=row["merchant"], name=row["place"]) for row in rows}
 
 
 def _row(step: _Step, facts: _Facts) -> Transaction:
