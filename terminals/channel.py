@@ -165,12 +165,14 @@ class Channel:
                 await asyncio.sleep(self.welcome.idle_ms / 3000)
                 await self.ask(Ping())
         except (LinkDown, OutcomeUnknown):
+            if not self._is_open:  # it said goodbye, and closes when it has answered
+                await asyncio.sleep(self.welcome.idle_ms / 1000)
             self._socket.transport.abort()
 
     def _shut(self) -> None:
         self._is_open = False
+        self._credit.release()  # wakes those who wait for credit, one by the other
         for answered, _ in self._asked.values():
-            self._credit.release()
             if not answered.done():
                 answered.set_exception(OutcomeUnknown("the link ended before the answer"))
         self._asked.clear()

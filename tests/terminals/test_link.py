@@ -22,6 +22,7 @@ from terminals.messages import (
     CloseReason,
     Declined,
     FromEngine,
+    Goodbye,
     Ping,
     Pong,
     Purchase,
@@ -218,7 +219,7 @@ async def test_a_stopping_engine_answers_first_and_is_asked_nothing_more(
 
 
 async def goodbye_heard(link: Link) -> None:
-    while link._channel and link._channel._is_open:
+    while link._channel and link._channel._is_open:  # noqa: ASYNC110  it tells nobody
         await asyncio.sleep(0)
 
 
@@ -370,6 +371,33 @@ async def test_a_link_is_kept_up_by_pings() -> None:
 
     assert (await end_of(listen)).reason is CloseReason.STOPPING
     assert heard == [frames.write([Ping(no=no)]) for no in range(3)]
+
+
+async def test_answers_are_heard_long_after_the_goodbye() -> None:
+    asked = purchase(no=0)
+
+    async def say_goodbye_and_take_time(websocket: ServerConnection) -> None:
+        await welcome(websocket, msgspec.structs.replace(WELCOME, idle_ms=300))
+        assert await websocket.recv() == frames.write([asked])
+        await say(websocket, Goodbye(reason=CloseReason.STOPPING, reconnect_after_ms=0))
+        await asyncio.wait([asyncio.create_task(websocket.wait_closed())], timeout=0.2)
+        await say(websocket, approved(asked))
+        await websocket.close(1012)
+
+    async with engine_that(say_goodbye_and_take_time, timeout_s=5) as link:
+        keeping = asyncio.create_task(link.run_once())
+        await link.up()
+        assert await link.request(asked) == approved(asked)
+        await asyncio.wait([keeping])
+        assert isinstance(keeping.exception(), LinkEnded)
+
+
+async def test_an_engine_that_says_goodbye_and_stays_is_left() -> None:
+    async def say_goodbye(websocket: ServerConnection) -> None:
+        await welcome(websocket, msgspec.structs.replace(WELCOME, idle_ms=3))
+        await say(websocket, Goodbye(reason=CloseReason.STOPPING, reconnect_after_ms=0))
+
+    assert (await end_of(say_goodbye)).reason is CloseReason.LOST
 
 
 async def test_an_engine_that_does_not_answer_pings_is_left() -> None:
