@@ -38,5 +38,5 @@ def build_app(pages: Mapping[str, Page], parts: Parts) -> ASGIApp:
     """Return the application. Raises WronglyDeclared for operations that contradict each other."""
     routes = compile_operations(operations(parts), about=_ABOUT, bounds=Bounds())
     link = WebSocketRoute("/v1/terminals/link", parts.link)
-    router = Router([link, *frame_routes(parts), *routes], redirect_slashes=False)
+    router = Router([*routes, *frame_routes(parts), link], redirect_slashes=False)
     return Front(pages, Frame(router, latency=Latency(parts.registry)))

@@ -24,7 +24,6 @@ from engine.refunds import Refunds
 from engine.reversals import Reversals
 from engine.revocations import Revocations
 from engine.settings import Settings
-from engine.spenders import Spenders
 from engine.terminal_requests import TerminalRequests
 from engine.terminal_tokens import Tokens
 from engine.watches import BooksWatch, DatabaseWatch, ProofWatch
@@ -55,7 +54,6 @@ class Parts:
     jobs: JobFigures
     purchases: PurchaseFigures
     pins: Pins
-    spenders: Spenders
     terminals: TerminalRequests
     known_terminals: KnownTerminals
     terminal_tokens: Tokens
@@ -76,10 +74,9 @@ async def open_parts(
             poster = Poster(pool, PosterSettings(queue_max=limits.queue_max))
             pins = Pins(pool, argon, keys=keys.pins, clock=clock)
             registry, figures = CollectorRegistry(), PurchaseFigures()
-            purchases = Purchases(pool, poster, pins=pins, clock=clock)
             terminals = TerminalRequests(
                 pool,
-                purchases=purchases,
+                purchases=Purchases(pool, poster, pins=pins, clock=clock),
                 reversals=Reversals(pool, poster, clock=clock),
                 refunds=Refunds(pool, poster, clock=clock),
                 figures=figures,
@@ -106,7 +103,6 @@ async def open_parts(
                 jobs=JobFigures(),
                 purchases=figures,
                 pins=pins,
-                spenders=purchases.spenders,
                 terminals=terminals,
                 known_terminals=known_terminals,
                 terminal_tokens=Tokens(keys.terminal_sessions),

@@ -12,6 +12,7 @@ CampusError
 ├── RateLimited                 too many requests; says when to come back
 ├── ServerBusy                  too many requests by everybody; nothing was taken in
 ├── TimedOut                    no answer in time; the outcome is open
+├── OutOfReach                  the database cannot be reached; the outcome is open
 └── InternalError               our mistake, of whatever kind; the outcome is open
 """
 
@@ -127,6 +128,17 @@ class TimedOut(CampusError):
 
     def __init__(self) -> None:
         super().__init__("no answer in time; ask again under the same id")
+        self.retry_after_s = 1
+
+
+class OutOfReach(CampusError):
+    """The database cannot be reached. The outcome is open: ask again, same id."""
+
+    code = "database_unavailable"
+    transient = True
+
+    def __init__(self) -> None:
+        super().__init__("the database is out of reach; ask again under the same id")
         self.retry_after_s = 1
 
 

@@ -13,11 +13,10 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from engine.api.errors import InternalError, MethodNotAllowed, PathNotFound
+from engine.api.errors import InternalError, MethodNotAllowed, OutOfReach, PathNotFound
 from engine.api.latency import Latency
 from engine.api.problems import RawHeaders, Rendered, render
 from engine.api.routes import Endpoint, NotAllowed
-from engine.database.errors import DatabaseUnavailable
 from ledger.errors import CampusError
 from ledger.ids import uuid7
 from ledger.writer import LOST
@@ -141,7 +140,7 @@ def _rendered(error: Exception, request_id: UUID) -> Rendered:
             return replace(rendered, headers=[*rendered.headers, allow])
     if isinstance(error, LOST):
         log.error("database out of reach", exc_info=error)
-        return render(DatabaseUnavailable("try again under the same id"), request_id)
+        return render(OutOfReach(), request_id)
     if isinstance(error, CampusError):
         with contextlib.suppress(LookupError):  # one without a status is a mistake of ours
             return render(error, request_id)

@@ -26,6 +26,7 @@ _ALWAYS: Final = (
     errors.RateLimited,
     errors.ServerBusy,
     errors.TimedOut,
+    errors.OutOfReach,
     errors.InternalError,
 )
 _WITH_BODY: Final = (errors.BodyTooLarge, errors.UnsupportedMediaType)

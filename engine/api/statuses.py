@@ -10,7 +10,6 @@ from engine import errors as people
 from engine.api import errors as frame
 from engine.api.link_admission import NotAdmitted
 from engine.campus_errors import DeclineCode
-from engine.database.errors import DatabaseUnavailable
 from ledger import errors as ledger
 from ledger.errors import CampusError, RefusalCode
 from terminals.errors import MalformedFrame, UnknownMessage
@@ -28,8 +27,8 @@ STATUSES: Final[Mapping[type[CampusError], HTTPStatus]] = MappingProxyType(
         frame.RateLimited: HTTPStatus.TOO_MANY_REQUESTS,
         frame.ServerBusy: HTTPStatus.SERVICE_UNAVAILABLE,
         frame.TimedOut: HTTPStatus.SERVICE_UNAVAILABLE,
+        frame.OutOfReach: HTTPStatus.SERVICE_UNAVAILABLE,
         frame.InternalError: HTTPStatus.INTERNAL_SERVER_ERROR,
-        DatabaseUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
         MalformedFrame: HTTPStatus.BAD_REQUEST,
         UnknownMessage: HTTPStatus.BAD_REQUEST,
         NotAdmitted: HTTPStatus.UNAUTHORIZED,

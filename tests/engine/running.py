@@ -120,7 +120,14 @@ async def running_engine(database: Database, folder: Path) -> AsyncIterator[Runn
         process = Process(parts, settings)
         with process.listening():
             async with asyncio.TaskGroup() as group:
-                group.create_task(process.run())
+                serving = asyncio.Event()
+
+                async def beside() -> None:
+                    serving.set()
+                    await asyncio.Event().wait()
+
+                group.create_task(process.run(beside))
+                await serving.wait()
                 try:
                     async with httpx.AsyncClient(base_url=process.web.url) as client:
                         yield RunningEngine(parts=parts, client=client)

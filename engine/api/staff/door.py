@@ -23,7 +23,7 @@ def staff_operations(parts: Parts) -> tuple[AnyOperation, ...]:
         *PeopleOperations(desk).operations(),
         *CardOperations(desk).operations(),
         *MoneyOperations(desk, Refunds(pool, parts.poster, clock=clock)).operations(),
-        *SubsidyOperations(desk, parts.spenders).operations(),
+        *SubsidyOperations(desk).operations(),
         *MerchantOperations(desk).operations(),
         *TerminalOperations(desk, parts.revocations).operations(),
         *MemberOperations(desk).operations(),

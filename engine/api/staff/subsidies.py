@@ -30,7 +30,6 @@ from engine.errors import CellError, IllegalTransition, ImportRefused, Problem
 from engine.people import number_problem
 from engine.permissions import Permission
 from engine.principals import StaffPrincipal
-from engine.spenders import Spenders
 from engine.subsidies import (
     Batch,
     BatchState,
@@ -137,9 +136,8 @@ class UndoneShown(Answer, frozen=True, kw_only=True):
 class SubsidyOperations:
     """What staff do about subsidies."""
 
-    def __init__(self, desk: StaffDesk, spenders: Spenders) -> None:
+    def __init__(self, desk: StaffDesk) -> None:
         self._desk = desk
-        self._spenders = spenders
 
     async def rehearse(self, call: Call[SubsidyPlan, Nothing, StaffPrincipal]) -> PlanShown:
         """Tell what a batch would hand out, and to whom it cannot."""
@@ -166,7 +164,6 @@ class SubsidyOperations:
         batch_id = call.parameters.batch_id
         async with self._desk.acting(call.principal, Permission.HAND_OUT_SUBSIDIES) as act:
             approved = await approve(act.connection, batch_id, actor=act.actor, at=act.at)
-        self._spenders.forget_all()
         return _shown(approved)
 
     async def cancel(self, call: Call[Nothing, SubsidyPlace, StaffPrincipal]) -> SubsidyShown:

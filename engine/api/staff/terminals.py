@@ -163,7 +163,7 @@ class TerminalOperations:
                 name="revoke_terminal",
                 method=Method.POST,
                 path="/v1/staff/terminals/{terminal_id}/revocation",
-                summary="Revoke a terminal for good: nothing more is taken from it",
+                summary="Put a terminal out of service for good: nothing more is taken from it",
                 handler=self.revoke,
                 body=Nothing,
                 parameters=TerminalPlace,

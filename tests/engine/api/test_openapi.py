@@ -172,7 +172,7 @@ def test_every_code_of_an_operation_stands_under_its_status() -> None:
         422: UNPROCESSABLE,
         429: {"rate_limited"},
         500: {"internal_error"},
-        503: {"server_busy", "timed_out"},
+        503: {"server_busy", "timed_out", "database_unavailable"},
     }
 
 

@@ -1,8 +1,10 @@
+from collections.abc import Callable
 from http import HTTPStatus
 from types import ModuleType
 from uuid import UUID, uuid4
 
 import pytest
+from asyncpg import InterfaceError
 
 import engine.api.errors
 import engine.campus_errors
@@ -40,12 +42,14 @@ class TooTired(NotAllowed):
         (LedgerUnavailable, 503, "ledger_unavailable"),
         (ServerBusy, 503, "server_busy"),
         (lambda: TooTired("sleep"), 403, "too_tired"),
+        (ConnectionResetError, 503, "database_unavailable"),
+        (lambda: InterfaceError("gone"), 503, "database_unavailable"),
         (NoStatus, 500, "internal_error"),
         (lambda: ValueError("secret"), 500, "internal_error"),
     ],
 )
 async def test_an_error_is_answered_with_its_own_status_and_code(
-    error: type[CampusError], status: int, code: str
+    error: Callable[[], Exception], status: int, code: str
 ) -> None:
     async with serving(World(errors={"one": error})) as served:
         answer = await served.client.get("/v1/failures/one")
