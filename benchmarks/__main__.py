@@ -2,18 +2,23 @@
 
 import sys
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Final
 
 import uvloop
 from rich.console import Console
 from rich.markdown import Markdown
 
-from benchmarks import growth, ledger
+from benchmarks import growth, http, ledger, link, memory
 from benchmarks.report import Report, markdown, write
 
 BENCHMARKS: Final[dict[str, Callable[[], Coroutine[None, None, Report]]]] = {
     "ledger": ledger.measure,
     "growth": growth.measure,
+    "link": link.measure,
+    "http": http.measure,
+    "memory": memory.measure,
+    "memory-in-full": partial(memory.measure, transfers=memory.PROMISED_TRANSFERS),
 }
 
 
