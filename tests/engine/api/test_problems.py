@@ -4,7 +4,7 @@ from types import ModuleType
 from uuid import UUID, uuid4
 
 import pytest
-from asyncpg import InterfaceError
+from asyncpg import CannotConnectNowError
 
 import engine.api.errors
 import engine.campus_errors
@@ -43,7 +43,7 @@ class TooTired(NotAllowed):
         (ServerBusy, 503, "server_busy"),
         (lambda: TooTired("sleep"), 403, "too_tired"),
         (ConnectionResetError, 503, "database_unavailable"),
-        (lambda: InterfaceError("gone"), 503, "database_unavailable"),
+        (CannotConnectNowError, 503, "database_unavailable"),
         (NoStatus, 500, "internal_error"),
         (lambda: ValueError("secret"), 500, "internal_error"),
     ],
