@@ -16,6 +16,7 @@ from engine.api import (
     PageParameters,
     campus_time,
 )
+from engine.api.errors import InvalidCursor
 from engine.api.me.rates import LOOKING
 from engine.api.sign_in_access import PersonAccess
 from engine.audit_trail import ActorKind, ChainedEvent, list_events
@@ -142,6 +143,7 @@ class AccountOperations:
                 response=Page[OwnEvent],
                 access=self._access,
                 rate_limit=LOOKING,
+                errors=(InvalidCursor,),
             ),
         )
 

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from engine.api import AnyOperation, Call, Method, Nothing, Operation, Page, PageParameters
+from engine.api.errors import InvalidCursor
 from engine.api.me.rates import LOOKING
 from engine.api.sign_in_access import PersonAccess
 from engine.api.transactions import TransactionShown, read_cursor, transaction_page
@@ -52,6 +53,6 @@ class TransactionOperations:
                 response=Page[TransactionShown],
                 access=self._access,
                 rate_limit=LOOKING,
-                errors=(AccountNotFound,),
+                errors=(AccountNotFound, InvalidCursor),
             ),
         )

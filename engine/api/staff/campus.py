@@ -20,6 +20,7 @@ from engine.api import (
     Received,
     campus_time,
 )
+from engine.api.errors import InvalidCursor
 from engine.api.staff.acting import ALLOWED, WORKING, StaffDesk
 from engine.audit_trail import ActorKind, ChainedEvent, list_events
 from engine.campus_errors import InvalidLimit
@@ -205,7 +206,7 @@ class CampusOperations:
                 response=Page[EventShown],
                 access=self._desk.access,
                 rate_limit=WORKING,
-                errors=ALLOWED,
+                errors=(*ALLOWED, InvalidCursor),
             ),
         )
 

@@ -21,6 +21,7 @@ from engine.api import (
     Received,
     campus_time,
 )
+from engine.api.errors import InvalidCursor
 from engine.api.staff.acting import ALLOWED, WORKING, Act, StaffDesk
 from engine.api.transactions import TransactionShown, read_cursor, transaction_page
 from engine.audit_trail import Action, AuditEvent, Subject, record
@@ -59,7 +60,10 @@ class PersonToAdd(Received, frozen=True, kw_only=True):
 
 
 class PeopleWanted(PageParameters, frozen=True, kw_only=True):
-    """Which people: `search` is the start of a number or any part of a name."""
+    """Which people: `search` is the start of a number or any part of a name.
+
+    It is a body, not a query, because a URL ends in logs and histories, and so does a cursor.
+    """
 
     search: Annotated[str, msgspec.Meta(min_length=1, max_length=100)] | None = None
     kind: PersonKind | None = None
@@ -117,11 +121,9 @@ class PeopleOperations:
     def __init__(self, desk: StaffDesk) -> None:
         self._desk = desk
 
-    async def list_people(
-        self, call: Call[Nothing, PeopleWanted, StaffPrincipal]
-    ) -> Page[PersonShown]:
+    async def search(self, call: Call[PeopleWanted, Nothing, StaffPrincipal]) -> Page[PersonShown]:
         """Search people; the trail notes how many were shown."""
-        asked = call.parameters
+        asked = call.body
         wanted = PeopleFilter(search=asked.search, kind=asked.kind, state=asked.state)
         after = _CURSORS.read(asked.cursor) if asked.cursor else ""
         async with self._desk.acting(call.principal, Permission.READ_PEOPLE) as act:
@@ -196,17 +198,17 @@ class PeopleOperations:
     def _that_read(self) -> tuple[AnyOperation, ...]:
         return (
             Operation(
-                name="list_people",
-                method=Method.GET,
-                path="/v1/staff/people",
-                summary="Search people, in order of their numbers",
-                handler=self.list_people,
-                body=Nothing,
-                parameters=PeopleWanted,
+                name="search_people",
+                method=Method.POST,
+                path="/v1/staff/people/search",
+                summary="Search people, in order of their numbers; by POST, which no log tells of",
+                handler=self.search,
+                body=PeopleWanted,
+                parameters=Nothing,
                 response=Page[PersonShown],
                 access=self._desk.access,
                 rate_limit=WORKING,
-                errors=ALLOWED,
+                errors=(*ALLOWED, InvalidCursor),
             ),
             Operation(
                 name="show_person",
@@ -232,7 +234,7 @@ class PeopleOperations:
                 response=Page[TransactionShown],
                 access=self._desk.access,
                 rate_limit=WORKING,
-                errors=(*ALLOWED, PersonNotFound, AccountNotFound),
+                errors=(*ALLOWED, PersonNotFound, AccountNotFound, InvalidCursor),
             ),
         )
 

@@ -2,6 +2,8 @@
 
 import re
 
+from msgspec import inspect
+
 from engine.api import AnyOperation
 from engine.app import operations
 from engine.campus_errors import DeclineCode
@@ -51,3 +53,23 @@ def test_declines_are_listed_in_the_order_in_which_they_are_looked_for() -> None
     section = TEXT.partition("\n## Declines\n")[2].partition("\n## ")[0]
     listed = list(dict.fromkeys(NUMBERED.findall(section)))
     assert listed == [code.value for code in DeclineCode]
+
+
+async def test_no_address_has_a_place_for_a_number_or_a_name(engine: RunningEngine) -> None:
+    texts = {
+        field.name
+        for operation in operations(engine.parts)
+        for field in fields_of(operation)
+        if any(isinstance(kind, inspect.StrType) for kind in kinds_of(field.type))
+    }
+    assert texts == {"cursor"}
+
+
+def fields_of(operation: AnyOperation) -> tuple[inspect.Field, ...]:
+    form = inspect.type_info(operation.parameters)
+    assert isinstance(form, inspect.StructType)
+    return form.fields
+
+
+def kinds_of(kind: inspect.Type) -> tuple[inspect.Type, ...]:
+    return kind.types if isinstance(kind, inspect.UnionType) else (kind,)

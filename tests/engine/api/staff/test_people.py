@@ -7,8 +7,10 @@ from tests.engine.running import RunningEngine
 async def test_people_are_found_page_by_page(engine: RunningEngine) -> None:
     holders = [await engine.holder(f"2019000{place}") for place in range(3)]
     centre = await staff_caller(engine, "centre", Role.CARD_CENTRE)
-    first = await centre.get("/v1/staff/people?search=2019&limit=2")
-    second = await centre.get(f"/v1/staff/people?search=2019&limit=2&cursor={first['next_cursor']}")
+    first = await centre.post("/v1/staff/people/search", search="2019", limit=2)
+    second = await centre.post(
+        "/v1/staff/people/search", search="2019", limit=2, cursor=first["next_cursor"]
+    )
     items = [first["items"], second["items"]]
     assert [[each["id"] for each in page] for page in items if isinstance(page, list)] == [
         [str(each.id) for each in holders[:2]],
@@ -21,7 +23,7 @@ async def test_the_trail_tells_who_searched_and_not_what_for(engine: RunningEngi
     await engine.holder("20190001")
     centre = await staff_caller(engine, "centre", Role.CARD_CENTRE)
     auditor = await staff_caller(engine, "auditor", Role.AUDITOR)
-    await centre.get("/v1/staff/people?search=20190001")
+    await centre.post("/v1/staff/people/search", search="20190001")
     events = (await auditor.get("/v1/staff/audit-events?limit=1"))["items"]
     assert isinstance(events, list)
     (event,) = events

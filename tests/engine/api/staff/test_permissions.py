@@ -14,7 +14,7 @@ ALL = set(Role)
 READERS = {CENTRE, FINANCE, AUDITOR}
 
 ALLOWED: dict[str, set[Role]] = {
-    "list_people": READERS,
+    "search_people": READERS,
     "show_person": READERS,
     "list_transactions": READERS,
     "add_person": {CENTRE},
@@ -55,6 +55,7 @@ SOMETHING = str(uuid4())
 SHARES = [{"number": "20199999", "amount_fen": 1}]
 
 BODIES: dict[str, Body] = {
+    "search_people": {},
     "add_person": {"number": "?", "name": "?", "kind": "temporary"},
     "change_person": {"event": "suspend"},
     "issue_card": {"expires_on": "2040-01-01"},
