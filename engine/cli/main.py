@@ -8,6 +8,7 @@ from engine.cli.demo import demo_run
 from engine.cli.doctor import doctor
 from engine.cli.ledger import ledger
 from engine.cli.people import people, person
+from engine.cli.proofs import check, print_head, print_receipt, show_public_keys
 from engine.cli.running import run
 from engine.cli.staff import staff
 from engine.cli.subsidies import subsidy
@@ -34,3 +35,7 @@ cli.add_typer(merchant, name="merchant")
 cli.add_typer(terminal, name="terminal")
 cli.add_typer(subsidy, name="subsidy")
 cli.add_typer(ledger, name="ledger")
+ledger.command("head")(print_head)
+ledger.command("receipt")(print_receipt)
+ledger.command("check-receipt")(check)
+ledger.command("public-keys")(show_public_keys)
