@@ -13,6 +13,7 @@ from engine.cli.running import run
 from engine.cli.staff import staff
 from engine.cli.subsidies import subsidy
 from engine.cli.terminals import merchant, terminal
+from engine.cli.torture import torture
 
 cli = typer.Typer(
     name="campus",
@@ -27,6 +28,7 @@ cli.command("create")(create)
 cli.command("list")(list_all)
 cli.command("recharge")(recharge)
 cli.command("doctor")(doctor)
+cli.command("torture")(torture)
 cli.add_typer(people, name="people")
 cli.add_typer(person, name="person")
 cli.add_typer(card, name="card")
