@@ -20,7 +20,7 @@ TILLS: Final = 1_000
 OUTSTANDING: Final = 1
 PROMISED_TRANSFERS: Final = 5_000_000
 TRANSFERS: Final = 1_000_000
-"""Unless more are asked for: the promised number takes many minutes."""
+"""Unless more are asked for, as by `memory-in-full`: the promised number takes many minutes."""
 
 _EVERY_S: Final = 1.0
 _SLOWEST_PER_S: Final = 500
@@ -77,8 +77,8 @@ async def measure(*, transfers: int = TRANSFERS) -> Report:
     return Report(
         name="memory",
         question=__doc__ or "",
-        load=f"{passed:,} purchases by 5,000 people over {TILLS:,} links; the promise is about "
-        f"{PROMISED_TRANSFERS:,} (`memory-in-full`). Resident set, every {_EVERY_S:g} s.",
+        load=f"{passed:,} purchases, of the {PROMISED_TRANSFERS:,} that the promise is about, by "
+        f"5,000 people over {TILLS:,} links. Resident set, every {_EVERY_S:g} s.",
         rows=(
             Row(
                 name=f"{passed:,} purchases",
