@@ -113,10 +113,11 @@ order by expires_at
 limit $2;
 
 -- name: open_accounts
--- Create accounts that do not exist yet: arrays $1 id, $2 kind, $3 unit, $4 rule.
+-- Create accounts that do not exist yet, in id order: arrays $1 id, $2 kind, $3 unit, $4 rule.
 insert into accounts (id, kind, unit, rule)
 select id, kind, unit, rule
 from unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) as d (id, kind, unit, rule)
+order by id
 on conflict (id) do nothing;
 
 -- name: close_account
@@ -136,6 +137,8 @@ select clock_timestamp();
 
 -- name: plan_in_order
 -- Settings of a writer's session: accounts are updated in the order of their ids, and two writers
--- never deadlock, only while the plan is a nested loop over the sorted ids.
+-- never deadlock, only while the plan is a nested loop over the sorted ids. In a small table the
+-- planner would rather read all rows as they lie.
 set enable_hashjoin = off;
 set enable_mergejoin = off;
+set enable_seqscan = off;
