@@ -85,7 +85,7 @@ class Purchases:
         *,
         pins: Pins,
         clock: Clock,
-        spenders_kept: int = 100_000,
+        spenders_kept: int = 50_000,
     ) -> None:
         self._pool = pool
         self._poster = poster

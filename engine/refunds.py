@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from engine.actions import CampusAction
-from engine.audit_trail import Actor, AuditEvent, Subject, record
+from engine.audit_trail import Actor, ActorKind, AuditEvent, Subject, record
 from engine.campus_errors import DeclineCode, Declined, NotATill, declined
 from engine.chart import TransferKind
 from engine.devices import Device, DeviceState, get_device
@@ -155,7 +155,8 @@ class Refunds:
         return await self._refund(request, Asker(device_id=device.id), post_at_once)
 
     async def refund_by_staff(self, request: RefundRequest, *, actor: Actor) -> Refunded:
-        """Refund any purchase, and record who did. Raises the same."""
+        """Refund any purchase, and record which member of staff did. Raises the same."""
+        assert actor.kind is ActorKind.STAFF, "a refund is asked by somebody who can be asked back"
 
         async def post_and_record(back: MoneyBack) -> Posted:
             async with self._pool.acquire() as connection, connection.transaction():

@@ -13,13 +13,14 @@ from uuid import UUID
 
 from engine.campus_errors import (
     DeclineCode,
+    Declined,
     PurchaseNotFound,
     ReversalTooLate,
     declined,
 )
 from engine.campus_settings import get_settings
 from engine.chart import TransferKind
-from engine.devices import Device
+from engine.devices import Device, find_enrolled
 from engine.recorded_purchases import find_purchase, reversal_id
 from engine.refunds import Asker, MoneyBack
 from ledger.errors import EffectRefused, LedgerBusy, TransferConflict, TransferRefused
@@ -55,7 +56,7 @@ class Reversals:
         """See to it that a purchase does not stand; return what was found, on disk.
 
         Raises PurchaseNotFound for what another terminal posted, ReversalTooLate, Declined when the
-        ledger cannot give it back, LedgerBusy, LedgerUnavailable.
+        terminal is revoked or the ledger cannot give it back, LedgerBusy, LedgerUnavailable.
         """
         try:
             await self._poster.post(_burn(device, request))
@@ -65,11 +66,14 @@ class Reversals:
         for _ in range(_TRIES_MAX):
             async with self._pool.acquire() as connection:
                 purchase = await find_purchase(connection, request.purchase_id)
+                is_revoked = await find_enrolled(connection, device.id) is None
                 window = (await get_settings(connection)).reversal_window
             if purchase is None or purchase.device_id != device.id:
                 raise PurchaseNotFound("no purchase of this terminal has this id")
             if purchase.is_reversed:
                 return ReversalState.UNDONE
+            if is_revoked:
+                raise Declined(DeclineCode.TERMINAL_REVOKED)
             if not purchase.left:
                 return ReversalState.NOTHING_TO_UNDO
             if self._clock() > purchase.posted_at + window:

@@ -6,7 +6,7 @@ leave those people out. Either way that is the batch's end.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID
 
 from engine.actions import CampusAction
-from engine.audit_trail import Actor, AuditEvent, Subject, record
+from engine.audit_trail import Actor, ActorKind, AuditEvent, Subject, record
 from engine.campus_errors import (
     Spent,
     SubsidyConflict,
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from asyncpg import Record
 
 _SQL = load("engine.sql", "subsidies")
-_POSTED_AT_ONCE: Final = 8_000
-"""Transfers in one batch of the ledger; a hand-out takes as many batches as it needs."""
+_POSTED_AT_ONCE: Final = 1_000
+"""Transfers in one batch of the ledger, so that the event loop serves others in between."""
 
 
 class BatchState(StrEnum):
@@ -132,6 +132,7 @@ async def prepare(
     The same again changes nothing. Raises InvalidName, ImportRefused with every bad cell,
     SubsidyConflict.
     """
+    assert actor.kind is ActorKind.STAFF, "two members of staff hand a batch out"
     check_name("title", batch.title)
     items = await _check(connection, batch.table)
     content_hash = _hash(batch.title, items)
@@ -173,7 +174,7 @@ async def approve(
         return batch
     _step(batch, BatchEvent.APPROVE)
     items = await _find_items(connection, batch_id)
-    for outcome in await _post(connection, [_hand_out(batch, item, at) for item in items]):
+    for outcome in await _post(connection, items, lambda item: _hand_out(batch, item, at)):
         if isinstance(outcome, CampusError):
             raise outcome
     await connection.execute(_SQL.get("approve"), batch_id, actor.id, at)
@@ -214,7 +215,7 @@ async def undo(
         _step(batch, BatchEvent.UNDO)
     # Of a batch that was undone before, all transfers are on record and are answered from there.
     undone_at = batch.undone_at or at
-    outcomes = await _post(connection, [_take_back(batch, item, undone_at) for item in items])
+    outcomes = await _post(connection, items, lambda item: _take_back(batch, item, undone_at))
     result = _undone(items, outcomes)
     if result.spent and not (leave_spent or is_done):
         raise SubsidySpent(result.spent)
@@ -279,11 +280,13 @@ async def _find_items(connection: LedgerConnection, batch_id: UUID) -> list[_Ite
     return [_Item(row["person_id"], row["number"], Fen(row["amount_fen"])) for row in rows]
 
 
-async def _post(connection: LedgerConnection, transfers: Sequence[Transfer]) -> list[Outcome]:
+async def _post(
+    connection: LedgerConnection, items: Sequence[_Item], transfer_for: Callable[[_Item], Transfer]
+) -> list[Outcome]:
     outcomes: list[Outcome] = []
-    for start in range(0, len(transfers), _POSTED_AT_ONCE):
-        chunk = transfers[start : start + _POSTED_AT_ONCE]
-        outcomes += await post(connection, [Asked(Entry(transfer)) for transfer in chunk])
+    for start in range(0, len(items), _POSTED_AT_ONCE):
+        chunk = items[start : start + _POSTED_AT_ONCE]
+        outcomes += await post(connection, [Asked(Entry(transfer_for(item))) for item in chunk])
     return outcomes
 
 

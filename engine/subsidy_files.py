@@ -1,5 +1,6 @@
 """Subsidies as a table of people and amounts: all that is wrong with it is told at once."""
 
+import asyncio
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from engine.people import number_problem
 from engine.table_files import Row, read_table
 from ledger.money import Fen
 
+_ROWS_AT_A_TIME: Final = 500  # read in a few milliseconds, then others may run
 _YUAN: Final = re.compile(r"([0-9]{1,7})(?:\.([0-9]{1,2}))?", re.ASCII)
 
 NUMBER: Final = "number"
@@ -36,12 +38,27 @@ class SubsidyRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubsidyTable:
-    """The rows that can be read, and what is wrong with the others."""
+    """The rows that can be read, and what is wrong with the others.
+
+    Raises ImportRefused when a number stands there twice or an amount is not above zero.
+    """
 
     rows: tuple[SubsidyRow, ...]
     errors: tuple[CellError, ...] = ()
     number_column: str = NUMBER
     """As the file calls it."""
+
+    def __post_init__(self) -> None:
+        first_rows: dict[str, int] = {}
+        errors = []
+        for row in self.rows:
+            first = first_rows.setdefault(row.number, row.row)
+            if first != row.row:
+                errors.append(_repeated(row.row, self.number_column, first))
+            if row.amount <= Fen(0):
+                errors.append(CellError(row=row.row, column=AMOUNT, problem=Problem.MALFORMED))
+        if errors:
+            raise ImportRefused(tuple(errors))
 
 
 async def read_subsidies(data: bytes, *, timeout_s: float) -> SubsidyTable:
@@ -56,8 +73,10 @@ async def read_subsidies(data: bytes, *, timeout_s: float) -> SubsidyTable:
         raise UnreadableFile("the table is empty")
     columns = _find_columns(heading)
     reader = _Reader(heading, columns)
-    for row in rows:
+    for count, row in enumerate(rows):
         reader.read(row)
+        if count % _ROWS_AT_A_TIME == 0:
+            await asyncio.sleep(0)
     return SubsidyTable(
         rows=tuple(reader.rows),
         errors=tuple(reader.errors),
@@ -80,23 +99,23 @@ class _Reader:
     def __init__(self, heading: Row, columns: Mapping[str, int]) -> None:
         self.rows: list[SubsidyRow] = []
         self.errors: list[CellError] = []
-        self._heading = heading
         self._columns = columns
+        self._headings = {field: heading.cells[column] for field, column in columns.items()}
         self._first_rows: dict[str, int] = {}
 
     def read(self, row: Row) -> None:
         """Take one row in, as a subsidy or as its errors."""
         number, amount_text = self._cell(row, NUMBER), self._cell(row, AMOUNT)
-        first_row = self._first_rows.setdefault(number, row.number)
         amount = read_yuan(amount_text)
         problem = number_problem(number)
-        if problem is None and first_row != row.number:
-            problem = Problem.REPEATED
+        first = row.number if problem else self._first_rows.setdefault(number, row.number)
         if problem is not None:
-            self._note(row, NUMBER, problem, first_row if problem is Problem.REPEATED else None)
+            self._note(row, NUMBER, problem)
+        elif first != row.number:
+            self.errors.append(_repeated(row.number, self._headings[NUMBER], first))
         if not amount:
             self._note(row, AMOUNT, Problem.MALFORMED if amount_text else Problem.MISSING)
-        if problem is None and amount:
+        if problem is None and first == row.number and amount:
             self.rows.append(SubsidyRow(row=row.number, number=number, amount=amount))
 
     def _cell(self, row: Row, field: str) -> str:
@@ -104,10 +123,13 @@ class _Reader:
         text = row.cells[column] if column < len(row.cells) else ""
         return unicodedata.normalize("NFKC", text).strip()
 
-    def _note(self, row: Row, field: str, problem: Problem, first_row: int | None = None) -> None:
-        column = self._heading.cells[self._columns[field]]
-        error = CellError(row=row.number, column=column, problem=problem, first_row=first_row)
-        self.errors.append(error)
+    def _note(self, row: Row, field: str, problem: Problem) -> None:
+        column = self._headings[field]
+        self.errors.append(CellError(row=row.number, column=column, problem=problem))
+
+
+def _repeated(row: int, column: str, first_row: int) -> CellError:
+    return CellError(row=row, column=column, problem=Problem.REPEATED, first_row=first_row)
 
 
 def _find_columns(heading: Row) -> dict[str, int]:

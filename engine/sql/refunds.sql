@@ -22,8 +22,7 @@ with open_devices as (
     insert into refund_totals (purchase_id, paid_fen, refunded_fen)
     select purchase_id, paid_fen, amount_fen
     from asked
-    where before_fen = 0 and amount_fen <= paid_fen
-        and purchase_id in (select purchase_id from sole)
+    where before_fen = 0 and purchase_id in (select purchase_id from sole)
     order by purchase_id
     on conflict (purchase_id) do nothing
     returning purchase_id
@@ -32,7 +31,6 @@ with open_devices as (
     set refunded_fen = t.refunded_fen + asked.amount_fen
     from asked
     where t.purchase_id = asked.purchase_id and t.refunded_fen = asked.before_fen
-        and t.refunded_fen + asked.amount_fen <= t.paid_fen
         and asked.purchase_id in (select purchase_id from sole)
     returning t.purchase_id
 ), added as (

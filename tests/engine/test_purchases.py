@@ -436,3 +436,14 @@ async def test_a_merchant_that_opens_again_sells_at_a_link_that_saw_it_closed(
 async def device_now(campus: Campus, device_id: UUID) -> Device:
     async with campus.pool.acquire() as connection:
         return await get_device(connection, device_id)
+
+
+async def test_one_memory_found_stale_lets_all_be_read_again(campus: Campus) -> None:
+    holders = [await campus.holder(number, cash=500) for number in ("20190001", "20190002")]
+    for holder in holders:
+        await campus.buy(holder, 100)
+    await campus.pool.execute("update spenders set version = version + 1")
+    await campus.buy(holders[0], 100)
+    decided_again = campus.engine.poster.stats.slow_batches
+    await campus.buy(holders[1], 100)
+    assert campus.engine.poster.stats.slow_batches == decided_again

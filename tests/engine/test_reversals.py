@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from engine.campus_errors import DeclineCode, Declined, PurchaseNotFound, ReversalTooLate
+from engine.devices import revoke_device
 from engine.purchases import Approved
 from engine.recorded_purchases import find_purchase, find_status
 from engine.refunds import Refunded
@@ -16,7 +17,7 @@ from ledger.money import Fen
 from terminals.messages import PurchaseState, ReversalState
 from tests.campuses import Campus, Engine, wait_for_waiters
 from tests.databases import Database
-from tests.identities import at_once
+from tests.identities import SYSTEM, at_once
 
 
 @pytest.fixture
@@ -85,6 +86,17 @@ async def test_only_the_terminal_that_made_a_purchase_may_reverse_it(campus: Cam
         await campus.engine.reversals.reverse(
             await campus.add_till(), campus.ask_reversal(purchase)
         )
+    assert (await campus.balance(holder)).total == Fen(200)
+
+
+async def test_a_revoked_terminal_reverses_nothing(campus: Campus) -> None:
+    holder = await campus.holder(cash=1000)
+    purchase = await campus.buy(holder, 800)
+    async with campus.pool.acquire() as connection, connection.transaction():
+        await revoke_device(connection, campus.till.id, actor=SYSTEM, at=campus.clock())
+    with pytest.raises(Declined) as caught:
+        await campus.engine.reversals.reverse(campus.till, campus.ask_reversal(purchase))
+    assert caught.value.code == DeclineCode.TERMINAL_REVOKED
     assert (await campus.balance(holder)).total == Fen(200)
 
 

@@ -164,6 +164,15 @@ async def test_unknown_people_are_told_together_with_the_errors_of_the_file(
     ]
 
 
+def test_a_table_has_everybody_once_and_gives_something() -> None:
+    with pytest.raises(ImportRefused) as caught:
+        table(1, 0, number=NUMBERS[0])
+    assert [(error.row, error.problem) for error in caught.value.errors] == [
+        (3, Problem.REPEATED),
+        (3, Problem.MALFORMED),
+    ]
+
+
 async def test_an_empty_table_is_no_batch(connection: "Connection[Record]") -> None:
     with pytest.raises(ImportRefused):
         await rehearse(connection, SubsidyTable(rows=()))
