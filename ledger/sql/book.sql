@@ -23,7 +23,8 @@ where id = any($1);
 -- name: find_lines
 -- Transfers by id ($1 uuid[]), each found in the one partition that its id names.
 select t.kind, t.phase, t.refusal, t.id, t.entry_id, t.debit_account, t.credit_account,
-    t.amount_fen, t.event_at, t.debit_version, t.debit_balance_fen, t.debit_previous, t.credit_version,
+    t.amount_fen, t.event_at, t.debit_version, t.debit_balance_fen, t.debit_previous,
+    t.credit_version,
     t.credit_balance_fen, t.credit_previous, t.hold_id, t.expires_at, t.about, t.posted_at
 from unnest($1::uuid[]) as wanted (id)
 join transfers t on t.id = wanted.id;
