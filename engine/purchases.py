@@ -128,10 +128,13 @@ class Purchases:
             except TransferRefused as refused:
                 raise declined(refused) from refused
             except EffectRefused:
-                # Where one memory is out of date, as after an import, many may be.
-                self._spenders.forget_all()
+                decided_on = spender.version
                 device, spender = await self._look_again(device, request)
                 is_fresh = True
+                if spender is None or spender.version != decided_on:
+                    # Where one memory is out of date, as after an import, many may be. A limit
+                    # that is reached is no such sign: nobody can empty all memory by trying.
+                    self._spenders.forget_all()
         raise LedgerBusy("this person's purchases and settings change too fast")
 
     async def _look_again(
