@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-from asyncpg import InternalClientError, Pool, PostgresError, Record, UniqueViolationError
+from asyncpg import InterfaceError, Pool, PostgresError, Record, UniqueViolationError
 
 from ledger.book import LedgerConnection
 from ledger.proof.chain import START, Chain, Link, batch_digest, skips
@@ -25,8 +25,8 @@ from ledger.writer import LOST
 _SQL = load("ledger.sql", "sealer")
 _BATCHES_AT_A_TIME: Final = 1_000
 """Batches linked in one transaction: a few milliseconds of hashing."""
-# asyncpg raises InternalClientError when the server hung up on an idle connection of the pool.
-_TRIED_AGAIN: Final = (*LOST, PostgresError, InternalClientError)
+# asyncpg raises InterfaceError for a connection that the pool has taken back because it was lost.
+_TRIED_AGAIN: Final = (*LOST, PostgresError, InterfaceError)
 
 _log = structlog.get_logger(__name__)
 

@@ -36,6 +36,7 @@ LOST: Final = (
     PostgresConnectionError,
     OperatorInterventionError,
     LockNotAvailableError,
+    InternalClientError,  # asyncpg's word for a server that hung up between two commands
     OSError,
     TimeoutError,
 )
@@ -174,7 +175,7 @@ async def _loss_noticed(connection: "PoolConnectionProxy[Record]") -> AsyncItera
     """Tell a connection that broke, which asyncpg may report in other words, by its class."""
     try:
         yield
-    except (InterfaceError, InternalClientError) as error:
+    except InterfaceError as error:
         if _is_broken(connection):
             raise ConnectionError("the connection was closed") from error
         raise
