@@ -2,8 +2,9 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from engine.database.connections import open_pool
 from engine.database.embedded import EmbeddedServer
 from ledger.accounts import Account
 from ledger.answers import Posted
-from ledger.book import Asked, close_account, find_accounts, find_lines, post
+from ledger.book import Asked, LedgerConnection, close_account, find_accounts, find_lines, post
 from ledger.decide import Line
 from ledger.errors import LedgerBusy, LedgerUnavailable, TransferRefused
 from ledger.poster import Poster, PosterSettings, open_poster
@@ -44,16 +45,30 @@ async def chart(pool: "Pool[Record]") -> AsyncIterator[Chart]:
         assert await find_faults(connection, opened.ids()) == []
 
 
+@dataclass(frozen=True, slots=True)
+class Locks:
+    """A transaction that keeps the poster from writing."""
+
+    connection: LedgerConnection
+    watcher: LedgerConnection
+
+    async def until_met(self) -> None:
+        """Return when the poster waits for them."""
+        await until_blocked(self.watcher)
+
+    async def post(self, *transfers: Transfer) -> None:
+        """Post as another process would, behind the poster's back."""
+        outcomes = await post(self.connection, [Asked(Entry(each)) for each in transfers])
+        assert all(isinstance(outcome, Posted) for outcome in outcomes)
+
+
 @asynccontextmanager
-async def locked(
-    pool: "Pool[Record]", chart: Chart
-) -> AsyncIterator[Callable[[], Awaitable[None]]]:
-    """Keep the poster from writing; yield what returns when it tries to."""
+async def locked(pool: "Pool[Record]", chart: Chart) -> AsyncIterator[Locks]:
     async with pool.acquire() as connection, pool.acquire() as watcher, connection.transaction():
         await connection.execute(
             "select id from accounts where id = any($1) for update", list(chart.ids())
         )
-        yield lambda: until_blocked(watcher)
+        yield Locks(connection, watcher)
 
 
 async def code_of(poster: Poster, transfer: Transfer) -> str:
@@ -113,10 +128,10 @@ async def test_what_arrives_while_a_batch_is_written_goes_together(
     async with (
         open_poster(pool) as poster,
         asyncio.TaskGroup() as tasks,
-        locked(pool, chart) as until_it_writes,
+        locked(pool, chart) as locks,
     ):
         tasks.create_task(poster.post(Entry(single(chart.wallet, chart.shop, 1))))
-        await until_it_writes()
+        await locks.until_met()
         for _ in range(50):
             tasks.create_task(poster.post(Entry(single(chart.wallet, chart.shop, 1))))
         await turn()
@@ -131,10 +146,10 @@ async def test_past_the_bound_nothing_is_taken_in(pool: "Pool[Record]", chart: C
     async with (
         open_poster(pool, PosterSettings(queue_max=10, batch_max=1)) as poster,
         asyncio.TaskGroup() as tasks,
-        locked(pool, chart) as until_it_writes,
+        locked(pool, chart) as locks,
     ):
         first = tasks.create_task(poster.post_many(asked(10)))
-        await until_it_writes()
+        await locks.until_met()
         too_many = asked(11 - poster.waiting)
         with pytest.raises(LedgerBusy):
             await poster.post_many(too_many)
@@ -171,11 +186,11 @@ async def test_a_poster_that_is_stopped_leaves_nobody_waiting(
     pool: "Pool[Record]", chart: Chart
 ) -> None:
     poster = Poster(pool, PosterSettings(batch_max=3))
-    async with asyncio.TaskGroup() as tasks, locked(pool, chart) as until_it_writes:
+    async with asyncio.TaskGroup() as tasks, locked(pool, chart) as locks:
         running = tasks.create_task(poster.run())
         entries = [Entry(single(chart.bank, chart.shop, 1)) for _ in range(10)]
         posting = [tasks.create_task(outcome_of(poster, each)) for each in entries]
-        await until_it_writes()
+        await locks.until_met()
         running.cancel()
         async with asyncio.timeout(10):
             outcomes = await asyncio.gather(*posting)
@@ -191,11 +206,11 @@ async def outcome_of(poster: Poster, entry: Entry) -> object:
 
 async def test_a_caller_that_goes_away_hurts_nobody(pool: "Pool[Record]", chart: Chart) -> None:
     async with open_poster(pool) as poster, asyncio.TaskGroup() as tasks:
-        async with locked(pool, chart) as until_it_writes:
+        async with locked(pool, chart) as locks:
             gone, stays = (Entry(single(chart.bank, chart.shop, n)) for n in (1, 2))
             going = tasks.create_task(poster.post(gone))
             staying = tasks.create_task(poster.post(stays))
-            await until_it_writes()
+            await locks.until_met()
             going.cancel()
         assert isinstance(await staying, Posted)
         assert isinstance(await poster.post(gone), Posted)
@@ -322,16 +337,47 @@ async def test_a_hold_may_end_while_it_is_being_written(pool: "Pool[Record]", ch
     async with (
         open_poster(pool) as poster,
         asyncio.TaskGroup() as tasks,
-        locked(pool, chart) as until_it_writes,
+        locked(pool, chart) as locks,
     ):
         tasks.create_task(poster.post(Entry(held)))
-        await until_it_writes()
+        await locks.until_met()
         ends = [end(held.id, amount_fen=30), end(held.id, Phase.VOID)]
         posting = [tasks.create_task(code_of(poster, each)) for each in ends]
         await turn()
         await until(lambda: not poster.waiting)
     assert [each.result() for each in posting] == ["posted", "hold_already_posted"]
     assert poster.stats.slow_batches == 0
+
+
+async def test_a_hold_ends_once_between_accounts_without_a_rule(
+    pool: "Pool[Record]", chart: Chart
+) -> None:
+    held, other = hold(chart.bank, chart.shop, 100), hold(chart.bank, chart.shop, 100)
+    async with open_poster(pool) as poster:
+        await poster.post(Entry(held, other))  # with one alone, its sum could not fall below zero
+        async with asyncio.TaskGroup() as tasks, locked(pool, chart) as locks:
+            posting = tasks.create_task(code_of(poster, end(held.id)))
+            await locks.until_met()
+            await locks.post(end(held.id, Phase.VOID))
+    assert posting.result() == "hold_already_voided"
+
+
+async def test_what_rested_on_a_failed_batch_is_decided_again_in_order(
+    pool: "Pool[Record]", chart: Chart
+) -> None:
+    amounts = [50, 40, 30, 1]
+    asked = [Asked(Entry(single(chart.wallet, chart.shop, amount))) for amount in amounts]
+    async with open_poster(pool) as poster:
+        await poster.post(Entry(single(chart.wallet, chart.shop, 10)))
+        async with asyncio.TaskGroup() as tasks, locked(pool, chart) as locks:
+            tasks.create_task(poster.post(Entry(single(chart.wallet, chart.shop, 5))))
+            await locks.until_met()
+            posting = tasks.create_task(poster.post_many(asked))
+            await turn()
+            await until(lambda: not poster.waiting)
+            await locks.post(single(chart.wallet, chart.bank, 5))
+        assert [isinstance(each, Posted) for each in posting.result()] == [True, False, True, False]
+        assert poster.stats.slow_batches == 1
 
 
 async def test_an_account_that_is_opened_later_is_found(pool: "Pool[Record]", chart: Chart) -> None:
