@@ -19,6 +19,9 @@ from ledger.money import Fen
 ENTRY_MAX: Final = 1_000
 """Transfers that one entry may link."""
 
+DRAW_MAX: Final = 16
+"""Accounts that one draw may take from."""
+
 _WORD_LENGTH_MAX: Final = 40
 
 
@@ -161,8 +164,10 @@ class Draw:
         _check_id(self.id)
         _check_word("kind", self.kind)
         _check_moment("event_at", self.event_at)
-        if not self.debit_accounts or len(set(self.debit_accounts)) < len(self.debit_accounts):
-            raise InvalidTransfer("debit_accounts", "needs one or more different accounts")
+        if not 1 <= len(self.debit_accounts) <= DRAW_MAX:
+            raise InvalidTransfer("debit_accounts", f"a draw takes from 1 to {DRAW_MAX} accounts")
+        if len(set(self.debit_accounts)) < len(self.debit_accounts):
+            raise InvalidTransfer("debit_accounts", "needs different accounts")
 
     @property
     def size(self) -> int:

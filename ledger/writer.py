@@ -163,7 +163,8 @@ class Writer:
             await self.disconnect()
             self._connection = await self._pool.acquire()
             try:
-                await self._connection.execute(_SQL.get("plan_in_order"))
+                async with _loss_noticed(self._connection):
+                    await self._connection.execute(_SQL.get("plan_in_order"))
             except BaseException:
                 await self.disconnect()
                 raise

@@ -13,7 +13,7 @@ from ledger.accounts import Account, Rule, new_account
 from ledger.errors import InvalidTransfer
 from ledger.ids import time_of, uuid7
 from ledger.money import Fen
-from ledger.transfers import ENTRY_MAX, Draw, Entry, Phase, Refuse, Transfer, draw_id
+from ledger.transfers import DRAW_MAX, ENTRY_MAX, Draw, Entry, Phase, Refuse, Transfer, draw_id
 from tests.ledger.asking import LUNCH, burn, changed, draw, end, hold, single
 
 WALLET, SUBSIDY, SHOP = uuid7(), uuid7(), uuid7()
@@ -42,6 +42,7 @@ BAD_VALUES: list[tuple[Intent, str, object]] = [
     *((each, "expires_at", LUNCH) for each in (POST, VOID, EXPIRE)),
     *((each, "amount", Fen(100)) for each in (VOID, EXPIRE)),
     (DRAW, "debit_accounts", ()),
+    (DRAW, "debit_accounts", tuple(uuid7() for _ in range(DRAW_MAX + 1))),
     (DRAW, "debit_accounts", (WALLET, SUBSIDY, WALLET)),
 ]
 BAD_ENTRIES: list[tuple[str, list[Transfer]]] = [
