@@ -153,10 +153,11 @@ async def post(connection: LedgerConnection, asked: Sequence[Asked]) -> list[Out
     for intent, effects in asked:
         if intent.id not in fresh and not any(each in records for each in intent.ids()):
             fresh[intent.id] = batch.add(intent, effects)
-    posted_at = await write(connection, batch)
-    for lines in fresh.values():
-        whole = tuple(Recorded(line, posted_at) for line in lines)
-        records |= {line.id: whole for line in lines}
+    if fresh:
+        posted_at = await write(connection, batch)
+        for lines in fresh.values():
+            whole = tuple(Recorded(line, posted_at) for line in lines)
+            records |= {line.id: whole for line in lines}
     return [_on_record(intent, records, batch.holds) for intent in intents]
 
 
@@ -166,9 +167,6 @@ async def write(connection: LedgerConnection, batch: Batch) -> datetime:
     Raises Stale when an account was moved by somebody else since it was read, EffectRefused when
     an effect did not hold. Then nothing may be committed.
     """
-    if not batch.lines:
-        now: datetime = await connection.fetchval(_SQL.get("time_now"))
-        return now
     moves, read = batch.moves(), batch.only_read()
     row = await connection.fetchrow(
         _SQL.get("move_accounts"), *columns_of(moves), *_read_columns_of(read)

@@ -132,10 +132,6 @@ returning id;
 -- Make the partition of the month of $1, unless it exists.
 select make_transfers_month($1);
 
--- name: time_now
--- The time of the database, for a batch with nothing to write.
-select clock_timestamp();
-
 -- name: plan_in_order
 -- Settings of a writer's session: accounts are updated in the order of their ids, and two writers
 -- never deadlock, only while the plan is a nested loop over the sorted ids. In a small table the
