@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from benchmarks.campus import PRICE, Campus, campus_load, embedded_server, findings, open_campus
-from benchmarks.percentiles import Latencies
+from benchmarks.percentiles import latency_figures
 from benchmarks.report import Goal, Report, Row
 from ledger.answers import Posted
 from ledger.book import Asked, make_months
@@ -20,6 +20,7 @@ from ledger.ids import uuid7
 from ledger.poster import Poster, open_poster
 from ledger.statements import statement
 from ledger.transfers import Entry, Transfer
+from terminals.latencies import Latencies
 
 PEOPLE: Final = 50_000
 MERCHANTS: Final = 40
@@ -108,7 +109,7 @@ async def _read_pages(campus: Campus, step: int) -> Row:
     return Row(
         name=f"statement after {step:,}",
         per_second=PAGES / elapsed,
-        figures=latencies.summary(),
+        figures=latency_figures(latencies),
     )
 
 

@@ -17,6 +17,7 @@ import msgspec
 from benchmarks.bare_server import bare_server
 from benchmarks.campus import PRICE
 from benchmarks.engine_process import EngineCampus, RunningEngine, engine_campus, running_engine
+from benchmarks.percentiles import latency_figures
 from benchmarks.posting import PostReport, post, put_posts
 from benchmarks.report import Goal, Report, Row
 from benchmarks.tills import LoadVoid
@@ -153,7 +154,7 @@ def _row(name: str, reports: list[PostReport]) -> Row:
         if report.succeeded < report.statuses.total() * (1 - _OTHERS_MAX):
             raise LoadVoid(f"{name}: answers by status: {dict(report.statuses)}")
     rates = tuple(report.succeeded / report.took_s for report in reports)
-    figures = [report.latencies.summary() for report in reports]
+    figures = [latency_figures(report.latencies) for report in reports]
     others = sum(report.statuses.total() - report.succeeded for report in reports)
     return Row(
         name=name,

@@ -13,8 +13,9 @@ from typing import Final
 from benchmarks.bare_server import bare_server
 from benchmarks.echo import echo_rate
 from benchmarks.engine_process import EngineCampus, engine_campus, running_engine
+from benchmarks.percentiles import latency_figures
 from benchmarks.report import Goal, Report, Row
-from benchmarks.tills import approved, latency_figures, linked, purchases
+from benchmarks.tills import approved, linked, purchases
 from terminals.link import Link
 from terminals.load import Load, LoadReport, put_load
 

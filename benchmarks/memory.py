@@ -11,8 +11,9 @@ from statistics import linear_regression
 from typing import Final, NoReturn
 
 from benchmarks.engine_process import engine_campus, running_engine
+from benchmarks.percentiles import latency_figures
 from benchmarks.report import Goal, Report, Row
-from benchmarks.tills import approved, latency_figures, linked, purchases
+from benchmarks.tills import approved, linked, purchases
 from terminals.load import Load, put_load
 from terminals.messages import Purchase
 

@@ -12,7 +12,6 @@ from benchmarks.campus import PRICE
 from benchmarks.engine_process import EngineCampus, RunningEngine
 from ledger.ids import uuid7
 from terminals.identity import Identity
-from terminals.latencies import Latencies
 from terminals.link import Link, LinkOptions
 from terminals.messages import Approved, Purchase, to_moment
 
@@ -59,11 +58,3 @@ def approved(answers: Counter[str]) -> int:
     if answers.total() - count > answers.total() * _OTHERS_MAX:
         raise LoadVoid(f"of {answers.total()} purchases {count} were approved: {dict(answers)}")
     return count
-
-
-def latency_figures(latencies: Latencies) -> dict[str, float]:
-    """Return the percentiles that reports show."""
-    return {
-        f"latency_us_p{percent:g}": float(latencies.percentile_us(percent))
-        for percent in (50, 99, 99.9)
-    }
