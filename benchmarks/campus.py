@@ -20,10 +20,10 @@ from engine.database.embedded import EmbeddedServer
 from engine.database.target import Role
 from ledger.accounts import Rule, new_account
 from ledger.audit import audit
-from ledger.book import Asked, make_months, open_accounts
+from ledger.book import Asked, LedgerConnection, find_accounts, make_months, open_accounts
 from ledger.ids import uuid7
 from ledger.money import Fen
-from ledger.poster import open_poster
+from ledger.poster import Poster, open_poster
 from ledger.transfers import Entry, Transfer
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ MONEY_FEN: Final = 10**9
 PRICE: Final = Fen(550)
 
 _TIMEOUT_S: Final = 120.0
-_FUNDED_AT_A_TIME: Final = 8_000
+_PART: Final = 8_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,23 +69,15 @@ async def open_campus(
         async with pool.acquire() as connection:
             await check_durability(connection)
             await make_months(connection, [datetime.now(UTC)])
+            wallet = Rule.DEBITS_MUST_NOT_EXCEED_CREDITS
             campus = Campus(
                 server=server,
                 pool=pool,
-                people=[uuid7() for _ in range(people)],
-                merchants=[uuid7() for _ in range(merchants)],
+                people=await _open(connection, "cash_wallet", people, wallet),
+                merchants=await _open(connection, "merchant_payable", merchants),
             )
-            bank = new_account(uuid7(), "bank")
-            wallet = Rule.DEBITS_MUST_NOT_EXCEED_CREDITS
-            await open_accounts(
-                connection,
-                [
-                    bank,
-                    *(new_account(each, "cash_wallet", rule=wallet) for each in campus.people),
-                    *(new_account(each, "merchant_payable") for each in campus.merchants),
-                ],
-            )
-        await _fund(campus, bank.id)
+            (bank,) = await _open(connection, "bank", 1)
+        await _fund(campus, bank)
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)  # as the engine does
@@ -120,17 +112,40 @@ def uniform_load(campus: Campus, dice: random.Random, count: int) -> list[Entry]
     return [purchase(*dice.sample(campus.people, 2)) for _ in range(count)]
 
 
+async def use_every_account(campus: Campus, poster: Poster) -> None:
+    """Have a poster know all accounts, as one does that has run for a while."""
+    await _post_in_parts(
+        poster,
+        [
+            purchase(person, campus.merchants[index % len(campus.merchants)])
+            for index, person in enumerate(campus.people)
+        ],
+    )
+
+
 async def findings(campus: Campus) -> tuple[str, ...]:
     """Audit the books in full; return what is wrong as text."""
     async with campus.pool.acquire() as connection:
         return tuple(f"{each.check}: {each.detail}" for each in await audit(connection))
 
 
+async def _open(
+    connection: LedgerConnection, kind: str, count: int, rule: Rule = Rule.NONE
+) -> list[UUID]:
+    """Open accounts; return their ids as PostgreSQL hands them out, as an engine has them."""
+    made = [new_account(uuid7(), kind, rule=rule) for _ in range(count)]
+    await open_accounts(connection, made)
+    return list(await find_accounts(connection, [account.id for account in made]))
+
+
 async def _fund(campus: Campus, bank: UUID) -> None:
     async with open_poster(campus.pool) as poster:
-        for start in range(0, len(campus.people), _FUNDED_AT_A_TIME):
-            some = campus.people[start : start + _FUNDED_AT_A_TIME]
-            await poster.post_many([Asked(_grant(bank, each)) for each in some])
+        await _post_in_parts(poster, [_grant(bank, each) for each in campus.people])
+
+
+async def _post_in_parts(poster: Poster, entries: list[Entry]) -> None:
+    for start in range(0, len(entries), _PART):
+        await poster.post_many([Asked(each) for each in entries[start : start + _PART]])
 
 
 def _grant(bank: UUID, person: UUID) -> Entry:

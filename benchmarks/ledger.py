@@ -21,6 +21,7 @@ from benchmarks.campus import (
     findings,
     open_campus,
     uniform_load,
+    use_every_account,
 )
 from benchmarks.report import Goal, Report, Row
 from benchmarks.yardsticks import plain_way, tpcb
@@ -104,47 +105,46 @@ async def _rounds(campus: Campus) -> dict[str, list[float]]:
         for name, make in _LOADS.items():
             rate = await _limit(campus, make(campus, dice, _COUNTS[8_000]))
             rates.setdefault(f"{name}, limit", []).append(rate)
-            for size, count in _COUNTS.items():
-                rate = await _batches(campus, make(campus, dice, count), size)
-                rates.setdefault(f"{name}, batches of {size}", []).append(rate)
-            rate = await _singles(campus, make(campus, dice, _SINGLE_COUNT))
-            rates.setdefault(f"{name}, {_SINGLE_CALLERS} single callers", []).append(rate)
+            async with open_poster(campus.pool) as poster:
+                await use_every_account(campus, poster)
+                for size, count in _COUNTS.items():
+                    rate = await _batches(poster, make(campus, dice, count), size)
+                    rates.setdefault(f"{name}, batches of {size}", []).append(rate)
+                rate = await _singles(poster, make(campus, dice, _SINGLE_COUNT))
+                rates.setdefault(f"{name}, {_SINGLE_CALLERS} single callers", []).append(rate)
     return rates
 
 
-async def _batches(campus: Campus, entries: Sequence[Entry], size: int) -> float:
+async def _batches(poster: Poster, entries: Sequence[Entry], size: int) -> float:
     """Return the rate at which a few callers hand in batches of a size and wait for each."""
     parts = iter([entries[start : start + size] for start in range(0, len(entries), size)])
 
-    async def hand_in(poster: Poster) -> None:
+    async def hand_in() -> None:
         for part in parts:
             outcomes = await poster.post_many([Asked(entry) for entry in part])
             assert all(isinstance(outcome, Posted) for outcome in outcomes)
 
-    return await _timed(campus, len(entries), [hand_in] * _HANDING_IN)
+    return await _timed(len(entries), [hand_in] * _HANDING_IN)
 
 
-async def _singles(campus: Campus, entries: Sequence[Entry]) -> float:
+async def _singles(poster: Poster, entries: Sequence[Entry]) -> float:
     """Return the rate of many callers that post one entry and wait for it."""
     left = iter(entries)
 
-    async def post_one_by_one(poster: Poster) -> None:
+    async def post_one_by_one() -> None:
         for entry in left:
             await poster.post(entry)
 
-    return await _timed(campus, len(entries), [post_one_by_one] * _SINGLE_CALLERS)
+    return await _timed(len(entries), [post_one_by_one] * _SINGLE_CALLERS)
 
 
-async def _timed(
-    campus: Campus, count: int, callers: Sequence[Callable[[Poster], Coroutine[None, None, None]]]
-) -> float:
+async def _timed(count: int, callers: Sequence[Callable[[], Coroutine[None, None, None]]]) -> float:
     gc.collect()
-    async with open_poster(campus.pool) as poster:
-        started = time.perf_counter()
-        async with asyncio.TaskGroup() as tasks:
-            for caller in callers:
-                tasks.create_task(caller(poster))
-        return count / (time.perf_counter() - started)
+    started = time.perf_counter()
+    async with asyncio.TaskGroup() as tasks:
+        for caller in callers:
+            tasks.create_task(caller())
+    return count / (time.perf_counter() - started)
 
 
 async def _limit(campus: Campus, entries: Sequence[Entry]) -> float:
@@ -164,7 +164,7 @@ async def _limit(campus: Campus, entries: Sequence[Entry]) -> float:
         started = time.perf_counter()
         for columns, rows in prepared:
             async with connection.transaction():
-                moved = await connection.fetchrow(_SQL.get("move_accounts"), *columns, [], [])
+                moved = await connection.fetchrow(_SQL.get("move_accounts"), *columns)
                 assert moved is not None
                 assert moved["moved"] == len(columns[0])
                 await connection.copy_to_table(
@@ -186,7 +186,9 @@ def _prepare(
         encode(line, seq=position, posted_at=now)
         for position, line in enumerate(batch.lines, start=1 << BATCH_BITS)
     ]
-    return columns_of(batch.moves()), b"".join((COPY_HEADER, *rows, COPY_TRAILER))
+    return columns_of(batch.moves(), batch.only_read()), b"".join(
+        (COPY_HEADER, *rows, COPY_TRAILER)
+    )
 
 
 async def _pieces(rows: bytes) -> AsyncIterator[bytes]:

@@ -26,6 +26,8 @@ class Posted(NamedTuple):
         return self.lines[0].id
 
 
+_tuple = tuple.__new__  # makes a named tuple in half the time that its own constructor takes
+
 Outcome = Posted | CampusError
 """Posted, or TransferRefused, TransferConflict, EffectRefused, LedgerUnavailable as a value."""
 
@@ -44,7 +46,7 @@ Whole = tuple[Recorded, ...]
 def answer(lines: tuple[Line, ...], posted_at: datetime) -> Outcome:
     """Return the answer to whoever asked for what was decided with these lines."""
     if lines[0].refusal is None:
-        return Posted(lines, posted_at)
+        return _tuple(Posted, (lines, posted_at))
     culprit = next(line for line in lines if line.refusal != RefusalCode.LINKED_TRANSFER_REFUSED)
     return _refused(lines, culprit)
 

@@ -37,6 +37,7 @@ LedgerConnection: TypeAlias = "Connection[Record] | PoolConnectionProxy[Record]"
 _SQL = load("ledger.sql", "book")
 _ROWS_IN_CHUNK: Final = 256
 _MARK_LENGTH: Final = 4
+_NO_RULE = Rule.NONE
 
 
 class Asked(NamedTuple):
@@ -168,9 +169,7 @@ async def write(connection: LedgerConnection, batch: Batch) -> datetime:
     an effect did not hold. Then nothing may be committed.
     """
     moves, read = batch.moves(), batch.only_read()
-    row = await connection.fetchrow(
-        _SQL.get("move_accounts"), *columns_of(moves), *_read_columns_of(read)
-    )
+    row = await connection.fetchrow(_SQL.get("move_accounts"), *columns_of(moves, read))
     assert row is not None
     if row["moved"] != len(moves) or row["stood"] != len(read):
         raise Stale
@@ -183,17 +182,34 @@ async def write(connection: LedgerConnection, batch: Batch) -> datetime:
     return posted_at
 
 
-def columns_of(moves: Sequence[tuple[Account, Account]]) -> tuple[list[object], ...]:
-    """Return $1 to $8 of the statement `move_accounts`."""
+def columns_of(
+    moves: Sequence[tuple[Account, Account]], read: Sequence[Account]
+) -> tuple[list[object], ...]:
+    """Return the arguments of the statement `move_accounts`."""
+    columns: tuple[list[object], ...] = tuple([] for _ in range(8))
+    add_id, add_debits_pending, add_debits, add_credits_pending, add_credits, *rest = (
+        column.append for column in columns
+    )
+    add_version, add_transfers, add_last_transfer = rest
+    for before, after in moves:  # one pass: accounts lie far apart in memory
+        _, _, _, rule, _, held_out, paid_out, held_in, paid_in, version, _ = before
+        account_id, _, _, _, _, *sums, version_after, last_transfer = after
+        add_id(account_id)
+        add_debits_pending(sums[0] - held_out)
+        add_debits(sums[1] - paid_out)
+        add_credits_pending(sums[2] - held_in)
+        add_credits(sums[3] - paid_in)
+        add_version(None if rule is _NO_RULE else version)
+        add_transfers(version_after - version)
+        add_last_transfer(last_transfer)
+    if not any(columns[1]) and not any(columns[3]):
+        columns[1].clear()
+        columns[3].clear()
     return (
-        [after.id for _, after in moves],
-        [after.debits_pending - before.debits_pending for before, after in moves],
-        [after.debits_posted - before.debits_posted for before, after in moves],
-        [after.credits_pending - before.credits_pending for before, after in moves],
-        [after.credits_posted - before.credits_posted for before, after in moves],
-        [None if before.rule is Rule.NONE else before.version for before, _ in moves],
-        [after.version - before.version for before, after in moves],
-        [after.last_transfer for _, after in moves],
+        *columns,
+        [account.id for account in read],
+        [account.version for account in read],
+        [account.is_closed for account in read],
     )
 
 
@@ -279,15 +295,6 @@ async def _write_holds(connection: LedgerConnection, batch: Batch) -> None:
         )
         if status != f"UPDATE {len(ended)}":
             raise Stale
-
-
-def _read_columns_of(read: Sequence[Account]) -> tuple[list[object], ...]:
-    """Return $9 to $11 of the statement `move_accounts`."""
-    return (
-        [account.id for account in read],
-        [account.version for account in read],
-        [account.is_closed for account in read],
-    )
 
 
 def _account(row: Record) -> Account:

@@ -93,8 +93,8 @@ def decide(accounts: Mapping[UUID, Account], holds: Mapping[UUID, Hold], entry: 
     moved = _decide_transfer(accounts.get, holds.get, transfer, transfer.id)
     if isinstance(moved, _No):
         return _refuse(holds, entry, transfer, moved)
-    ended = () if moved.hold is None else (moved.hold,)
-    return Decision((moved.line,), (moved.debit, moved.credit), ended, None, ())
+    line, debit, credit, hold = moved
+    return _tuple(Decision, ((line,), (debit, credit), () if hold is None else (hold,), None, ()))
 
 
 def refused_line(asked: Refuse) -> Line:
@@ -270,6 +270,8 @@ def _move(
     debit, credit = sides
     debit_after = debit.debited(transfer_id, pending, posted)
     credit_after = credit.credited(transfer_id, pending, posted)
+    debit_version, debit_balance, debit_previous = _posting(debit, debit_after)
+    credit_version, credit_balance, credit_previous = _posting(credit, credit_after)
     line = _tuple(
         Line,
         (
@@ -282,14 +284,18 @@ def _move(
             credit.id,
             posted or abs(pending),
             transfer.event_at,
-            *_posting(debit, debit_after),
-            *_posting(credit, credit_after),
+            debit_version,
+            debit_balance,
+            debit_previous,
+            credit_version,
+            credit_balance,
+            credit_previous,
             transfer.hold_id,
             transfer.expires_at,
             transfer.about,
         ),
     )
-    return _Moved(line, debit_after, credit_after, hold)
+    return _tuple(_Moved, (line, debit_after, credit_after, hold))
 
 
 def _posting(before: Account, after: Account) -> tuple[int | None, int | None, UUID | None]:

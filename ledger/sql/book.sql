@@ -54,15 +54,16 @@ order by t.seq;
 -- that was decided on. Arrays of one item for each account: $1 id, $2 to $5 what is added to
 -- debits_pending, debits_posted, credits_pending, credits_posted, $6 the version decided on (null:
 -- the account has no rule, any will do), $7 what is added to the version, $8 the newest transfer.
+-- $2 and $4 are empty when no hold began or ended.
 -- Then $9 ids, $10 versions of accounts that were only read, and $11 whether they were closed. The
 -- rows are locked in the order of $1, which is sorted. Returns how many accounts moved and how many
 -- still stood as read, and only then, with the locks held, the number and time of the batch: so
 -- numbers rise along every account's own history.
 with moved as (
     update accounts a
-    set debits_pending = a.debits_pending + d.debits_pending,
+    set debits_pending = a.debits_pending + coalesce(d.debits_pending, 0),
         debits_posted = a.debits_posted + d.debits_posted,
-        credits_pending = a.credits_pending + d.credits_pending,
+        credits_pending = a.credits_pending + coalesce(d.credits_pending, 0),
         credits_posted = a.credits_posted + d.credits_posted,
         version = a.version + d.transfers,
         last_transfer = d.last_transfer
