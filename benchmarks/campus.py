@@ -1,6 +1,5 @@
 """A campus to measure on: an embedded server of its own, people with money, merchants."""
 
-import gc
 import random
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -18,6 +17,7 @@ from engine.database.connections import connect, open_pool
 from engine.database.durability import check_durability
 from engine.database.embedded import EmbeddedServer
 from engine.database.target import Role
+from engine.garbage import freeze_what_stays
 from ledger.accounts import Rule, new_account
 from ledger.audit import audit
 from ledger.book import Asked, LedgerConnection, find_accounts, make_months, open_accounts
@@ -78,9 +78,7 @@ async def open_campus(
             )
             (bank,) = await _open(connection, "bank", 1)
         await _fund(campus, bank)
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 100)  # as the engine does
+        freeze_what_stays()  # as the engine does
         yield campus
     finally:
         await pool.close()

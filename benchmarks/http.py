@@ -4,7 +4,6 @@ A greeting is what the server and its routing cost by themselves: nothing is aut
 decided, stored or logged.
 """
 
-import gc
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from benchmarks.posting import PostReport, post, put_posts
 from benchmarks.report import Goal, Report, Row
 from benchmarks.tills import LoadVoid
 from engine.api.terminals.forms import NewPurchase
+from engine.garbage import freeze_what_stays
 from ledger.ids import uuid7
 from ledger.time import wall_clock
 from terminals import frames
@@ -73,8 +73,8 @@ async def _rounds(campus: EngineCampus, engine: RunningEngine) -> _Runs:
     sources = await _purchase_sources(campus, engine)
     greeting = post("/hello", next(_bodies(campus, seed=0)))
     await put_posts(engine.port, sources, duration_s=WARM_UP_S)
+    freeze_what_stays()
     for _ in range(ROUNDS):
-        gc.collect()
         runs.purchases.append(await put_posts(engine.port, sources, duration_s=ROUND_S))
         async with bare_server() as port:
             greetings = [_again(greeting) for _ in range(CONNECTIONS)]

@@ -5,7 +5,6 @@ everything is cancelled and the process ends with an error: it is never half ali
 """
 
 import asyncio
-import gc
 import signal
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +16,7 @@ import structlog
 from engine.api.health import Health, Part, health_pages
 from engine.api.live_page import live_pages
 from engine.app import build_app
+from engine.garbage import freeze_what_stays
 from engine.jobs import run_jobs
 from engine.keys import Keys
 from engine.live import LiveView
@@ -30,7 +30,6 @@ from ledger.time import wall_clock
 
 _SILENT_MAX_S: Final = 5.0
 """A database that was not heard of for so long counts as gone; it is asked every second."""
-_GC_THRESHOLD: Final = 50_000
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 log = structlog.get_logger()
@@ -71,7 +70,7 @@ async def run_engine(
         log.info("campus migrated", campus=settings.campus, migrations=applied)
     async with open_parts(settings, keys, postgres, wall_clock) as parts:
         process = Process(parts, settings)
-        _freeze_what_stays()
+        freeze_what_stays()
         with _signals(process.stop), process.listening():
             await process.run(beside and partial(beside, parts, keys, process.web.url))
     log.info("engine stopped")
@@ -223,15 +222,3 @@ def _signals(stop: Callable[[], None]) -> Iterator[None]:
     finally:
         for each in _SIGNALS:
             loop.remove_signal_handler(each)
-
-
-def _freeze_what_stays() -> None:
-    """Let the garbage collector pass by what lives as long as the process, and come less often.
-
-    The default collects after every 700 allocations and often walks all of the accounts in memory,
-    among which there is no garbage: deciding a batch took twice as long. Cycles that requests leave
-    behind are still collected.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_GC_THRESHOLD)

@@ -25,10 +25,8 @@ from engine.devices import Device, DeviceState, get_device
 from engine.merchants import MerchantState
 from engine.pins import Channel, Pins
 from engine.spenders import Spender, Spenders, spend
-from engine.wallets import find_balances_at
 from ledger.answers import Posted
 from ledger.book import find_answers
-from ledger.decide import Line
 from ledger.errors import (
     CampusError,
     EffectRefused,
@@ -38,6 +36,7 @@ from ledger.errors import (
 )
 from ledger.money import Fen
 from ledger.poster import Poster
+from ledger.statements import balances_at
 from ledger.time import Clock, business_day
 from ledger.transfers import Draw, Refuse
 
@@ -195,22 +194,26 @@ class Purchases:
         )
 
     async def _approved(self, posted: Posted, spender: Spender) -> Approved:
-        paid = {line.debit_account: line for line in posted.lines}
-        cash = paid.get(spender.cash_account)
-        subsidy = paid.get(spender.subsidy_account)
         # Cash is asked only for what the subsidy wallet lacks, which then is empty.
-        subsidy_after = Fen(0) if subsidy is None else _balance_after(subsidy)
-        if cash is None:
-            cash_after = await self._balances.get((spender.cash_account, posted.posted_at))
-        else:
-            cash_after = _balance_after(cash)
-        assert cash_after is not None, "a spender has a cash wallet"
+        subsidy = cash = balance_after = 0
+        is_cash_known = False
+        for line in posted.lines:
+            assert line.debit_balance_fen is not None, "a wallet has a rule"
+            balance_after += line.debit_balance_fen
+            if line.debit_account == spender.cash_account:
+                cash, is_cash_known = line.amount_fen, True
+            else:
+                subsidy = line.amount_fen
+        if not is_cash_known:
+            left = await self._balances.get((spender.cash_account, posted.posted_at))
+            assert left is not None, "a spender has a cash wallet"
+            balance_after += left.value
         return Approved(
             id=posted.id,
-            amount=Fen(sum(line.amount_fen for line in posted.lines)),
-            subsidy=Fen(0 if subsidy is None else subsidy.amount_fen),
-            cash=Fen(0 if cash is None else cash.amount_fen),
-            balance_after=subsidy_after + cash_after,
+            amount=Fen(subsidy + cash),
+            subsidy=Fen(subsidy),
+            cash=Fen(cash),
+            balance_after=Fen(balance_after),
             holder=spender.holder,
             posted_at=posted.posted_at,
         )
@@ -219,7 +222,7 @@ class Purchases:
         self, wanted: Collection[tuple[UUID, datetime]]
     ) -> dict[tuple[UUID, datetime], Fen]:
         async with self._pool.acquire() as connection:
-            return await find_balances_at(connection, wanted)
+            return await balances_at(connection, wanted)
 
 
 def _refusal(
@@ -254,8 +257,3 @@ def _draw(device: Device, spender: Spender, request: PurchaseRequest) -> Draw:
         event_at=request.event_at,
         about=device.id,
     )
-
-
-def _balance_after(line: Line) -> Fen:
-    assert line.debit_balance_fen is not None, "a wallet has a rule"
-    return Fen(line.debit_balance_fen)

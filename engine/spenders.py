@@ -4,7 +4,6 @@ What is kept in memory is a guess. It may say yes, because the posting verifies 
 `engine/sql/spenders.sql`); before it says no, it is read again.
 """
 
-from collections import OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
@@ -53,8 +52,8 @@ class Spender:
             return code
         if self.person_state is not PersonState.ACTIVE:
             return DeclineCode.HOLDER_NOT_ACTIVE
-        spent_today = self.spent if self.day >= today else Fen(0)
-        if spent_today + amount > self.day_limit:
+        spent_today = self.spent.value if self.day >= today else 0
+        if spent_today + amount.value > self.day_limit.value:
             return DeclineCode.DAY_LIMIT_EXCEEDED
         return None
 
@@ -82,15 +81,12 @@ class Spenders:
     def __init__(self, pool: "Pool[Record]", *, kept_max: int) -> None:
         self._pool = pool
         self._kept_max = kept_max
-        self._kept: OrderedDict[str, Spender] = OrderedDict()
+        self._kept: dict[str, Spender] = {}
         self._reads = BulkReads(self._find)
 
     def recall(self, card: str) -> Spender | None:
         """Return a spender as last read, from memory alone."""
-        spender = self._kept.get(card)
-        if spender is not None:
-            self._kept.move_to_end(card)
-        return spender
+        return self._kept.get(card)
 
     async def read(self, card: str) -> Spender | None:
         """Return a spender as it stands now, or None when no card has this number."""
@@ -100,7 +96,7 @@ class Spenders:
             return None
         self._kept[card] = spender
         if len(self._kept) > self._kept_max:
-            self._kept.popitem(last=False)
+            del self._kept[next(iter(self._kept))]  # the one that came in first
         return spender
 
     def forget_all(self) -> None:

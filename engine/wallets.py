@@ -1,16 +1,14 @@
 """Wallets: the cash and the subsidy wallet of each person, and what is on them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
 from engine.campus_errors import WalletNotFound
 from engine.chart import AccountKind, account_id, blank_account
-from ledger.book import LedgerConnection, find_accounts, find_lines, open_accounts
+from ledger.book import LedgerConnection, find_accounts, open_accounts
 from ledger.money import Fen
 from ledger.queries import load
-from ledger.statements import balance_at
 
 _SQL = load("engine.sql", "wallets")
 
@@ -71,25 +69,3 @@ async def find_balance(connection: LedgerConnection, person_id: UUID) -> Balance
         subsidy=subsidy.balance,
         available=cash.available + subsidy.available,
     )
-
-
-async def find_balances_at(
-    connection: LedgerConnection, wanted: Collection[tuple[UUID, datetime]]
-) -> dict[tuple[UUID, datetime], Fen]:
-    """Return the balances that wallets had at moments.
-
-    Those that nothing has touched since, which are most when the moment was just now, take two
-    queries together.
-    """
-    accounts = await find_accounts(connection, {wallet for wallet, _ in wanted})
-    newest = [each.last_transfer for each in accounts.values() if each.last_transfer is not None]
-    records = await find_lines(connection, newest)
-    found = {}
-    for wallet, moment in wanted:
-        account = accounts[wallet]
-        last = account.last_transfer
-        if last is None or records[last].posted_at <= moment:
-            found[wallet, moment] = account.balance
-        else:
-            found[wallet, moment] = await balance_at(connection, wallet, moment)
-    return found

@@ -19,6 +19,9 @@ class Rule(StrEnum):
     """An asset of ours that cannot go below zero."""
 
 
+_ASSET_RULE = Rule.CREDITS_MUST_NOT_EXCEED_DEBITS
+
+
 class Account(NamedTuple):
     """An account as it stands after its transfer number `version`; the sums are in fen.
 
@@ -46,12 +49,19 @@ class Account(NamedTuple):
     @property
     def available(self) -> Fen:
         """The balance less what is held: what may still leave an account with a rule."""
-        return self.balance - Fen(self.credits_pending if self.is_asset else self.debits_pending)
+        return Fen(self.available_fen)
+
+    @property
+    def available_fen(self) -> int:
+        """The same as a number of fen."""
+        if self.is_asset:
+            return self.debits_posted - self.credits_posted - self.credits_pending
+        return self.credits_posted - self.debits_posted - self.debits_pending
 
     @property
     def is_asset(self) -> bool:
         """Tell whether the account's own side is the debit side, by its rule."""
-        return self.rule is Rule.CREDITS_MUST_NOT_EXCEED_DEBITS
+        return self.rule is _ASSET_RULE
 
     def debited(self, transfer_id: UUID, pending: int, posted: int) -> "Account":
         """Return the account after one more transfer that debits it."""

@@ -1,7 +1,6 @@
 """Money: an exact number of fen. One currency, CNY; 1 yuan = 100 fen."""
 
 from collections.abc import Sequence
-from functools import total_ordering
 from typing import Final
 
 from ledger.errors import InvalidAmount
@@ -11,8 +10,9 @@ AMOUNT_MAX_FEN: Final = 10**12
 
 _BIGINT_MAX: Final = 2**63 - 1
 
+_set = object.__setattr__
 
-@total_ordering
+
 class Fen:
     """An amount of money in fen: exact, immutable, ordered; negative only as a difference.
 
@@ -28,7 +28,7 @@ class Fen:
             raise InvalidAmount(f"an amount is an int, in fen, not {type(value).__name__}")
         if not -_BIGINT_MAX <= value <= _BIGINT_MAX:
             raise InvalidAmount("an amount must fit 64 bits")
-        object.__setattr__(self, "value", value)
+        _set(self, "value", value)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("an amount does not change")
@@ -44,6 +44,15 @@ class Fen:
 
     def __lt__(self, other: "Fen") -> bool:
         return self.value < other.value if isinstance(other, Fen) else NotImplemented
+
+    def __le__(self, other: "Fen") -> bool:
+        return self.value <= other.value if isinstance(other, Fen) else NotImplemented
+
+    def __gt__(self, other: "Fen") -> bool:
+        return self.value > other.value if isinstance(other, Fen) else NotImplemented
+
+    def __ge__(self, other: "Fen") -> bool:
+        return self.value >= other.value if isinstance(other, Fen) else NotImplemented
 
     def __hash__(self) -> int:
         return hash((Fen, self.value))

@@ -37,7 +37,7 @@ _ALWAYS_ROOM: Final = 64
 """Entries that a batch may take however few are under way."""
 
 
-_SETTLED_AT_A_TIME: Final = 64
+_SETTLED_AT_A_TIME: Final = 512
 """Callers told before the event loop gets a turn: about a millisecond of what they then do."""
 _ANSWERS: Final = (Posted, CampusError)
 _tuple = tuple.__new__  # makes a named tuple in half the time that its own constructor takes

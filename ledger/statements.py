@@ -1,6 +1,6 @@
 """Reading the books: an account's statement, its balance at a past moment, the trial balance."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -103,6 +103,23 @@ async def balance_at(connection: LedgerConnection, account_id: UUID, moment: dat
     name = "side_balance" if account.rule is Rule.NONE else "chain_balance"
     balance = await connection.fetchval(_SQL.get(name), account_id, moment)
     return Fen(int(balance or 0))
+
+
+async def balances_at(
+    connection: LedgerConnection, wanted: Collection[tuple[UUID, datetime]]
+) -> dict[tuple[UUID, datetime], Fen]:
+    """Return the posted balances that accounts with a rule had at moments.
+
+    Those that nothing has touched since, which are most when the moment was just now, take one
+    query together. Raises AccountNotFound.
+    """
+    accounts, moments = zip(*wanted, strict=True)
+    rows = await connection.fetch(_SQL.get("untouched_balances"), accounts, moments)
+    found = {(row["account"], row["moment"]): Fen(row["balance_fen"]) for row in rows}
+    for account_id, moment in wanted:
+        if (account_id, moment) not in found:
+            found[account_id, moment] = await balance_at(connection, account_id, moment)
+    return found
 
 
 async def trial_balance(connection: LedgerConnection) -> list[TrialBalanceRow]:

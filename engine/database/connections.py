@@ -1,6 +1,6 @@
 """Connections to one campus: a pool for the engine, single ones for commands."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import asyncpg
 
@@ -11,7 +11,20 @@ if TYPE_CHECKING:
     from asyncpg.connection import Connection
     from asyncpg.pool import Pool
 
+_QUERIES_MAX: Final = 10_000_000
+"""After so many a connection is replaced, whatever the server's memory of it has come to."""
 _REFUSED = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+
+class _PooledConnection(asyncpg.Connection):
+    """One that is not reset between two users: nobody leaves anything but closed transactions.
+
+    asyncpg would send a query for it each time, which costs as much as a short read.
+    """
+
+    def get_reset_query(self) -> str:
+        """Return no query. An open transaction is ended all the same."""
+        return ""
 
 
 async def connect(
@@ -47,6 +60,8 @@ async def open_pool(
             min_size=size,
             max_size=size,
             max_inactive_connection_lifetime=0,
+            max_queries=_QUERIES_MAX,
+            connection_class=_PooledConnection,
             timeout=command_timeout_s,
             command_timeout=2 * command_timeout_s,
             server_settings=_session(campus, command_timeout_s),

@@ -87,6 +87,17 @@ select case when debit_account = $1 then debit_balance_fen else credit_balance_f
 from chain
 where posted_at <= $2;
 
+-- name: untouched_balances
+-- The posted balances of accounts with a rule that nothing has touched since a moment: arrays of
+-- one item for each, $1 account, $2 moment. The others are missing from the answer.
+select d.account, d.moment,
+    case a.rule when 'credits_must_not_exceed_debits' then a.debits_posted - a.credits_posted
+        else a.credits_posted - a.debits_posted end as balance_fen
+from unnest($1::uuid[], $2::timestamptz[]) as d (account, moment)
+join accounts a on a.id = d.account
+left join transfers t on t.id = a.last_transfer
+where a.rule <> 'none' and (a.last_transfer is null or t.posted_at <= d.moment);
+
 -- name: side_balance
 -- The balance (credits less debits) of an account without a rule ($1) at a moment ($2): what it
 -- is now less what was posted since. Batches of the minute before are looked at as well, because

@@ -12,7 +12,6 @@ from engine.cash_desk import CashPayment, CashReceipt, pay_in
 from engine.chart import CHART, AccountKind, account_id, blank_account, open_campus_accounts
 from engine.wallets import (
     find_balance,
-    find_balances_at,
     find_people_without_wallets,
     open_wallets,
 )
@@ -20,6 +19,7 @@ from ledger.book import close_account, find_accounts
 from ledger.errors import InvalidAmount, TransferConflict
 from ledger.ids import uuid7
 from ledger.money import Fen
+from ledger.statements import balances_at
 from tests.campuses import Campus
 from tests.identities import START, SYSTEM, at_once, student
 
@@ -116,5 +116,5 @@ async def test_past_balances_are_those_of_their_moment(connection: "Connection[R
         payment = CashPayment(id=uuid7(), person_id=person.id, amount=Fen(100))
         moments.append((await pay_in(connection, payment, actor=SYSTEM, at=START)).posted_at)
     moments.append(moments[-1] + timedelta(days=1))
-    found = await find_balances_at(connection, [(wallet, moment) for moment in moments])
+    found = await balances_at(connection, [(wallet, moment) for moment in moments])
     assert [found[wallet, moment].value for moment in moments] == [0, 100, 200, 300, 300]
