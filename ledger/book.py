@@ -47,6 +47,16 @@ class Asked(NamedTuple):
     effects: tuple[Effect, ...] = ()
 
 
+class Written(NamedTuple):
+    """A batch that is written but for its own record, which `record` adds: a row of `batches`."""
+
+    number: int
+    transfers: int
+    root: bytes
+    leaf_marks: bytes
+    posted_at: datetime
+
+
 class Stale(Exception):
     """An account no longer stands as it was decided on. Nothing may be committed."""
 
@@ -155,15 +165,16 @@ async def post(connection: LedgerConnection, asked: Sequence[Asked]) -> list[Out
         if intent.id not in fresh and not any(each in records for each in intent.ids()):
             fresh[intent.id] = batch.add(intent, effects)
     if fresh:
-        posted_at = await write(connection, batch)
+        written = await write(connection, batch)
+        await connection.execute(record(written))
         for lines in fresh.values():
-            whole = tuple(Recorded(line, posted_at) for line in lines)
+            whole = tuple(Recorded(line, written.posted_at) for line in lines)
             records |= {line.id: whole for line in lines}
     return [_on_record(intent, records, batch.holds) for intent in intents]
 
 
-async def write(connection: LedgerConnection, batch: Batch) -> datetime:
-    """Write a batch within the caller's transaction and return its time.
+async def write(connection: LedgerConnection, batch: Batch) -> Written:
+    """Write a batch within the caller's transaction, which must not end without its record.
 
     Raises Stale when an account was moved by somebody else since it was read, EffectRefused when
     an effect did not hold. Then nothing may be committed.
@@ -174,12 +185,27 @@ async def write(connection: LedgerConnection, batch: Batch) -> datetime:
     if row["moved"] != len(moves) or row["stood"] != len(read):
         raise Stale
     posted_at: datetime = row["posted_at"]
-    await _copy_lines(connection, batch, row["number"], posted_at)
+    leaves = await _copy_lines(connection, batch, row["number"], posted_at)
     await _write_holds(connection, batch)
     for sql, rows in batch.effects.items():
         if await connection.fetchval(sql, *zip(*rows, strict=True)) != len(rows):
             raise EffectRefused("a condition that the posting depends on does not hold")
-    return posted_at
+    marks = b"".join([leaf[:_MARK_LENGTH] for leaf in leaves])
+    return Written(row["number"], len(leaves), merkle_root(leaves), marks, posted_at)
+
+
+def record(written: Written, *, end: str = "") -> str:
+    """Return the statement that adds a batch's record, with what is to be sent along with it.
+
+    A commit takes no parameters, so the values are written out: numbers, hashes and a time, all of
+    our own making.
+    """
+    number, transfers, root, leaf_marks, posted_at = written
+    values = (
+        f"{number:d}, {transfers:d}, '\\x{root.hex()}', '\\x{leaf_marks.hex()}', "
+        f"'{posted_at.isoformat()}'"
+    )
+    return f"{_SQL.get('add_batch').replace('$values', values)}; {end}"
 
 
 def columns_of(
@@ -240,8 +266,8 @@ def _on_record(intent: Intent, records: dict[UUID, Whole], holds: dict[UUID, Hol
 
 async def _copy_lines(
     connection: LedgerConnection, batch: Batch, number: int, posted_at: datetime
-) -> None:
-    """Write the lines of a batch, and the batch itself with the Merkle root over their rows."""
+) -> list[bytes]:
+    """Write the lines of a batch, and return the hashes of their rows."""
     leaves: list[bytes] = []
     await connection.copy_to_table(
         "transfers",
@@ -249,10 +275,7 @@ async def _copy_lines(
         columns=COLUMNS,
         format="binary",
     )
-    marks = b"".join(leaf[:_MARK_LENGTH] for leaf in leaves)
-    await connection.execute(
-        _SQL.get("add_batch"), number, len(leaves), merkle_root(leaves), marks, posted_at
-    )
+    return leaves
 
 
 async def _encoded(

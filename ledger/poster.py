@@ -229,10 +229,14 @@ class Poster:
         self._gathered = _Draft(Batch(self._accounts, holds), [], [])
         return self._gathered
 
+    def _is_more(self) -> bool:
+        """Tell whether the next batch can follow at once."""
+        return bool(self._queue) or (self._gathered is not None and bool(self._gathered.waiting))
+
     async def _write(self, draft: "_Draft") -> None:
         """Commit a draft and answer its callers, whatever happens on the way."""
         try:
-            posted_at = await self._writer.commit(draft.batch)
+            posted_at = await self._writer.commit(draft.batch, is_more=self._is_more)
         except Exception:  # noqa: BLE001  whatever it was, the slow way finds whose it is
             self.stats.slow_batches += 1
             outcomes = iter(await self._writer.settle([each.asked for each in draft.waiting]))

@@ -27,7 +27,16 @@ from asyncpg.pool import PoolConnectionProxy
 from ledger.accounts import Account
 from ledger.answers import Outcome
 from ledger.batch import Batch
-from ledger.book import Asked, LedgerConnection, Stale, find_accounts, find_holds, post, write
+from ledger.book import (
+    Asked,
+    LedgerConnection,
+    Stale,
+    find_accounts,
+    find_holds,
+    post,
+    record,
+    write,
+)
 from ledger.decide import Hold
 from ledger.errors import EffectRefused, LedgerUnavailable
 from ledger.queries import load
@@ -65,15 +74,32 @@ class Writer:
         self._pool = pool
         self._give_up_after_s = give_up_after_s
         self._connection: PoolConnectionProxy[Record] | None = None
+        self._has_begun = False
 
-    async def commit(self, batch: Batch) -> datetime:
+    async def commit(self, batch: Batch, *, is_more: Callable[[], bool]) -> datetime:
         """Write a decided batch and commit it; return its time.
 
-        Raises one of OVERTAKEN, EffectRefused or another PostgresError: nothing was written.
-        Raises one of LOST: it may have been written.
+        With the commit goes all that can go with it, since each word with the server costs the
+        callers a turn of the event loop: the batch's record, and the beginning of the next
+        transaction if there is more to write. Raises one of OVERTAKEN, EffectRefused or another
+        PostgresError: nothing was written. Raises one of LOST: it may have been written.
         """
-        async with self._transaction() as connection:
-            return await write(connection, batch)
+        connection = await self._connected()
+        try:
+            if not self._has_begun:
+                await connection.execute(_SQL.get("begin"))
+            written = await write(connection, batch)
+            self._has_begun = is_more()
+            end = "commit_and_begin" if self._has_begun else "commit"
+            await connection.execute(record(written, end=_SQL.get(end)))
+        except LOST:
+            await self.disconnect()
+            raise
+        except Exception as error:
+            if await self._is_rolled_back(connection):
+                raise
+            raise ConnectionError("the connection was closed") from error
+        return written.posted_at
 
     async def settle(self, asked: Sequence[Asked]) -> list[Outcome | Exception]:
         """Return the answer to each intent, posting those that are not on record yet.
@@ -102,6 +128,7 @@ class Writer:
     async def disconnect(self) -> None:
         """Give the connection up; the next commit takes a new one."""
         connection, self._connection = self._connection, None
+        self._has_begun = False
         if connection is not None:
             with suppress(InterfaceError):  # the pool has taken it back by itself
                 connection.terminate()
@@ -126,12 +153,25 @@ class Writer:
     async def _transaction(self) -> "AsyncIterator[PoolConnectionProxy[Record]]":
         """Commit what is done inside. Raises one of LOST when the connection broke."""
         connection = await self._connected()
+        if self._has_begun:  # for a batch that did not come
+            await self._is_rolled_back(connection)
+            connection = await self._connected()
         try:
             async with _loss_noticed(connection), connection.transaction():
                 yield connection
         except LOST:
             await self.disconnect()
             raise
+
+    async def _is_rolled_back(self, connection: "PoolConnectionProxy[Record]") -> bool:
+        """Roll back what was begun; tell whether that was possible."""
+        self._has_begun = False
+        try:
+            await connection.execute(_SQL.get("roll_back"))
+        except (*LOST, InterfaceError):
+            await self.disconnect()
+            return False
+        return True
 
     async def _read(
         self,
@@ -159,7 +199,7 @@ class Writer:
             pause_s = min(pause_s * 2, _PAUSE_MAX_S)
 
     async def _connected(self) -> "PoolConnectionProxy[Record]":
-        if self._connection is None or _is_broken(self._connection):
+        if self._connection is None or _is_broken(self._connection, has_begun=self._has_begun):
             await self.disconnect()
             self._connection = await self._pool.acquire()
             try:
@@ -177,18 +217,18 @@ async def _loss_noticed(connection: "PoolConnectionProxy[Record]") -> AsyncItera
     try:
         yield
     except InterfaceError as error:
-        if _is_broken(connection):
+        if _is_broken(connection, has_begun=False):
             raise ConnectionError("the connection was closed") from error
         raise
 
 
-def _is_broken(connection: "PoolConnectionProxy[Record]") -> bool:
-    """Tell whether a connection was lost, or was left within a transaction that cannot end.
+def _is_broken(connection: "PoolConnectionProxy[Record]", *, has_begun: bool) -> bool:
+    """Tell whether a connection was lost, or is within a transaction when it should not be.
 
     The pool takes a lost one back by itself, and then it answers nothing.
     """
     try:
-        return connection.is_closed() or connection.is_in_transaction()
+        return connection.is_closed() or connection.is_in_transaction() != has_begun
     except InterfaceError:
         return True
 

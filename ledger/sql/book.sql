@@ -86,9 +86,24 @@ select counted.moved, stood.stood, nextval('batch_numbers') as number,
 from counted, stood;
 
 -- name: add_batch
--- Record a batch: $1 number, $2 count of transfers, $3 Merkle root, $4 leaf marks, $5 time.
+-- Record a batch. $values stands for the values, which are written out, because the statement
+-- travels with the commit.
 insert into batches (number, transfers, root, leaf_marks, committed_at)
-values ($1, $2, $3, $4, $5);
+values ($values);
+
+-- name: begin
+begin;
+
+-- name: commit
+commit;
+
+-- name: commit_and_begin
+-- Commit, and begin the next transaction in the same breath.
+commit;
+begin;
+
+-- name: roll_back
+rollback;
 
 -- name: add_holds
 -- Record new holds: arrays $1 id, $2 debit account, $3 credit account, $4 amount, $5 expiry,
