@@ -20,7 +20,7 @@ from terminals.link import Link
 from terminals.load import Load, LoadReport, put_load
 
 TILLS: Final = 40
-OUTSTANDING: Final = 50
+OUTSTANDING: Final = 25
 """Purchases of each till under way at once: a link here stands for those of many real tills."""
 ROUNDS: Final = 3
 ROUND_S: Final = 12.0

@@ -92,9 +92,11 @@ insert into batches (number, transfers, root, leaf_marks, committed_at)
 values ($values);
 
 -- name: begin
+-- Begin a transaction.
 begin;
 
 -- name: commit
+-- Commit it.
 commit;
 
 -- name: commit_and_begin
@@ -103,6 +105,7 @@ commit;
 begin;
 
 -- name: roll_back
+-- End it without a trace.
 rollback;
 
 -- name: add_holds
