@@ -29,7 +29,7 @@ from terminals.identity import Identity, Purpose, challenge_text, sign
 from terminals.messages import VERSIONS, Challenge, FromEngine, FromTerminal, Hello, Session
 
 TILLS: Final = 40
-CONNECTIONS: Final = 256
+CONNECTIONS: Final = 128
 ROUNDS: Final = 3
 ROUND_S: Final = 10.0
 WARM_UP_S: Final = 3.0
