@@ -58,13 +58,13 @@ def embedded_server() -> Iterator[EmbeddedServer]:
 
 @asynccontextmanager
 async def open_campus(
-    server: EmbeddedServer, *, people: int, merchants: int
+    server: EmbeddedServer, *, people: int, merchants: int, name: str = CAMPUS
 ) -> AsyncIterator[Campus]:
     """Make a campus whose people all have money, through the ledger; refuse an unsafe server."""
-    owner = await connect(server.target(Role.OWNER), CAMPUS, command_timeout_s=_TIMEOUT_S)
-    await create_campus(owner, CAMPUS)
+    owner = await connect(server.target(Role.OWNER), name, command_timeout_s=_TIMEOUT_S)
+    await create_campus(owner, name)
     await owner.close()
-    pool = await open_pool(server.target(), CAMPUS, size=4, command_timeout_s=_TIMEOUT_S)
+    pool = await open_pool(server.target(), name, size=4, command_timeout_s=_TIMEOUT_S)
     try:
         async with pool.acquire() as connection:
             await check_durability(connection)

@@ -55,7 +55,7 @@ async def measure() -> Report:
     """Run everything on a fresh server, in rounds, so that noise meets all alike."""
     with embedded_server() as server:
         async with open_campus(server, people=PEOPLE, merchants=MERCHANTS) as campus:
-            rates = await _rounds(campus)
+            rates = await rounds(campus)
             yardsticks = (
                 await asyncio.to_thread(tpcb, campus, seconds=8),
                 await plain_way(campus, count=12_000),
@@ -98,7 +98,8 @@ def _goals(rate: dict[str, float]) -> tuple[Goal, ...]:
     )
 
 
-async def _rounds(campus: Campus) -> dict[str, list[float]]:
+async def rounds(campus: Campus) -> dict[str, list[float]]:
+    """Return the rates of every load, size and limit, one for each round."""
     rates: dict[str, list[float]] = {}
     dice = random.Random(1)
     for _ in range(ROUNDS):

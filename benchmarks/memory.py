@@ -21,7 +21,7 @@ TILLS: Final = 1_000
 OUTSTANDING: Final = 1
 PROMISED_TRANSFERS: Final = 5_000_000
 TRANSFERS: Final = 1_000_000
-"""Unless more are asked for, as by `memory-in-full`: the promised number takes many minutes."""
+"""Those of `memory-in-short`: the promised number takes many minutes."""
 
 _EVERY_S: Final = 1.0
 _SLOWEST_PER_S: Final = 500

@@ -12,7 +12,7 @@ Which answers are final for the id, and which leave it free to be asked again:
   no sense (InvalidTransfer, TransferConflict, NotATill).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Final
@@ -25,6 +25,7 @@ from engine.devices import Device, DeviceState, get_device
 from engine.merchants import MerchantState
 from engine.pins import Channel, Pins
 from engine.spenders import Spender, Spenders, spend
+from ledger.accounts import Account
 from ledger.answers import Posted
 from ledger.book import find_answers
 from ledger.errors import (
@@ -117,13 +118,13 @@ class Purchases:
             draw = _draw(device, spender, request)
             if not is_pin_right and (request.pin is not None or _lacks_pin(spender, request)):
                 if (posted := await self._check_pin(spender, request, draw)) is not None:
-                    return await self._approved(posted, spender)
+                    return await self._approved(posted, (), spender)
                 is_pin_right = True
             guard = spend(
                 spender, request.amount, today=today, device_id=device.id, has_pin=is_pin_right
             )
             try:
-                return await self._approved(await self._poster.post(draw, guard), spender)
+                return await self._approved(*await self._poster.draw(draw, guard), spender)
             except TransferRefused as refused:
                 raise declined(refused) from refused
             except EffectRefused:
@@ -190,10 +191,12 @@ class Purchases:
             raise TransferConflict("card")
         # It was approved before. Asked again, it is compared with what is on record.
         return await self._approved(
-            await self._poster.post(_draw(device, spender, request)), spender
+            *await self._poster.draw(_draw(device, spender, request)), spender
         )
 
-    async def _approved(self, posted: Posted, spender: Spender) -> Approved:
+    async def _approved(
+        self, posted: Posted, stood: Sequence[Account], spender: Spender
+    ) -> Approved:
         # Cash is asked only for what the subsidy wallet lacks, which then is empty.
         subsidy = cash = balance_after = 0
         is_cash_known = False
@@ -204,7 +207,9 @@ class Purchases:
                 cash, is_cash_known = line.amount_fen, True
             else:
                 subsidy = line.amount_fen
-        if not is_cash_known:
+        if not is_cash_known and stood:
+            balance_after += stood[-1].balance.value
+        elif not is_cash_known:
             left = await self._balances.get((spender.cash_account, posted.posted_at))
             assert left is not None, "a spender has a cash wallet"
             balance_after += left.value

@@ -92,10 +92,12 @@ def _refused(lines: Sequence[Line], culprit: Line) -> TransferRefused:
         available = culprit.credit_balance_fen
     if available is None:
         return TransferRefused(culprit.refusal)
-    needed, short = culprit.amount_fen, culprit.amount_fen - available
+    needed = culprit.amount_fen
     if _is_draw(lines):
+        # What the parts before the culprit took was there as well; those after it were not tried.
         needed = sum(line.amount_fen for line in lines)
-    return TransferRefused(culprit.refusal, needed_fen=needed, available_fen=needed - short)
+        available += sum(line.amount_fen for line in lines[: lines.index(culprit)])
+    return TransferRefused(culprit.refusal, needed_fen=needed, available_fen=available)
 
 
 def _is_draw(lines: Sequence[Line]) -> bool:

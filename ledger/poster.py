@@ -28,7 +28,7 @@ from ledger.book import Asked
 from ledger.decide import Hold, Line
 from ledger.errors import CampusError, LedgerBusy, LedgerUnavailable
 from ledger.rows import BATCH_MAX
-from ledger.transfers import Effect, Intent
+from ledger.transfers import Draw, Effect, Intent
 from ledger.writer import Writer
 
 _DECIDED_AT_A_TIME: Final = 64
@@ -38,7 +38,8 @@ _ALWAYS_ROOM: Final = 64
 
 
 _SETTLED_AT_A_TIME: Final = 512
-"""Callers told before the event loop gets a turn: about a millisecond of what they then do."""
+"""Callers told before the event loop gets a turn: enough for answers to one terminal to share a
+frame, and few enough for the next batch not to wait long."""
 _ANSWERS: Final = (Posted, CampusError)
 _tuple = tuple.__new__  # makes a named tuple in half the time that its own constructor takes
 
@@ -95,6 +96,15 @@ class Poster:
         or EffectRefused when it is not posted; LedgerBusy when it was not taken in;
         LedgerUnavailable when the outcome is not known: ask again under the same id.
         """
+        posted, _ = await self.draw(intent, *effects)
+        return posted
+
+    async def draw(self, intent: Intent, *effects: Effect) -> tuple[Posted, Sequence[Account]]:
+        """Post as `post` does; return as well how the accounts of a draw stood right after it.
+
+        Those it may take from, in its order, also where it took nothing. It is none where that is
+        not known without reading, as when the same was asked before.
+        """
         self._check_room(1)
         caller = _One(asyncio.get_running_loop().create_future())
         self._queue.append(_Waiting(Asked(intent, effects), caller, 0))
@@ -102,7 +112,7 @@ class Poster:
         outcome = await caller.done
         if isinstance(outcome, CampusError):
             raise outcome
-        return outcome
+        return outcome, caller.stood
 
     async def post_many(self, asked: Sequence[Asked]) -> list[Outcome]:
         """Post entries, each for itself, and return their answers in order.
@@ -239,6 +249,8 @@ class Poster:
             posted_at = await self._writer.commit(draft.batch, is_more=self._is_more)
         except Exception:  # noqa: BLE001  whatever it was, the slow way finds whose it is
             self.stats.slow_batches += 1
+            for waiting in draft.waiting:
+                waiting.caller.stood = ()
             outcomes = iter(await self._writer.settle([each.asked for each in draft.waiting]))
             self._accounts = {}
         else:
@@ -290,10 +302,11 @@ async def _settle(waiting: Sequence["_Waiting"], outcomes: Iterator[Outcome | Ex
 class _One:
     """A caller that waits for the answer to one entry."""
 
-    __slots__ = ("done",)
+    __slots__ = ("done", "stood")
 
     def __init__(self, done: asyncio.Future[Outcome]) -> None:
         self.done = done
+        self.stood: Sequence[Account] = ()
 
     def give(self, place: int, outcome: Outcome | Exception) -> None:  # noqa: ARG002  there is one
         """Give the answer, unless it was given or nobody waits for it any more."""
@@ -308,9 +321,10 @@ class _One:
 class _Group:
     """A caller that waits for the answers to many entries."""
 
-    __slots__ = ("done", "left", "outcomes")
+    __slots__ = ("done", "left", "outcomes", "stood")
 
     def __init__(self, size: int, done: asyncio.Future[list[Outcome]]) -> None:
+        self.stood: Sequence[Account] = ()  # of no use to many
         self.outcomes: list[Outcome | None] = [None] * size
         self.left = size
         self.done = done
@@ -354,6 +368,12 @@ class _Draft(NamedTuple):
     def add(self, waiting: _Waiting) -> None:
         self.waiting.append(waiting)
         self.lines.append(self.batch.add(*waiting.asked))
+        intent = waiting.asked.intent
+        if isinstance(intent, Draw):
+            accounts = self.batch.accounts
+            waiting.caller.stood = [
+                accounts[each] for each in intent.debit_accounts if each in accounts
+            ]
 
 
 def _forget_oldest(accounts: dict[UUID, Account], *, keep: int, needed: Collection[UUID]) -> None:

@@ -20,6 +20,7 @@ from asyncpg.exceptions import (
     OperatorInterventionError,
     PostgresConnectionError,
     SerializationError,
+    TooManyConnectionsError,
     UniqueViolationError,
 )
 from asyncpg.pool import PoolConnectionProxy
@@ -45,6 +46,7 @@ LOST: Final = (
     PostgresConnectionError,
     OperatorInterventionError,
     LockNotAvailableError,
+    TooManyConnectionsError,
     InternalClientError,  # asyncpg's word for a server that hung up between two commands
     OSError,
     TimeoutError,
@@ -178,7 +180,8 @@ class Writer:
         find: Callable[[LedgerConnection, Collection[UUID]], Awaitable[dict[UUID, T]]],
         wanted: Collection[UUID],
     ) -> dict[UUID, T]:
-        async with self._pool.acquire() as connection, _loss_noticed(connection):
+        limited = self._pool.acquire(timeout=self._give_up_after_s)
+        async with limited as connection, _loss_noticed(connection):
             return await find(connection, wanted)
 
     async def _until_reached(self, work: Callable[[], Awaitable[T]]) -> T:
@@ -201,7 +204,7 @@ class Writer:
     async def _connected(self) -> "PoolConnectionProxy[Record]":
         if self._connection is None or _is_broken(self._connection, has_begun=self._has_begun):
             await self.disconnect()
-            self._connection = await self._pool.acquire()
+            self._connection = await self._pool.acquire(timeout=self._give_up_after_s)
             try:
                 async with _loss_noticed(self._connection):
                     await self._connection.execute(_SQL.get("plan_in_order"))

@@ -343,3 +343,30 @@ async def test_what_was_never_asked_has_no_answer(
         burn(uuid7()),
     ]
     assert await find_answers(connection, asked) == [None, None, None]
+
+
+@pytest.mark.parametrize(
+    ("amount_fen", "available_fen"),
+    [
+        (70, 50),  # the subsidy's 60 alone are more than the safe has room for
+        (161, 50),
+    ],
+)
+async def test_a_draw_into_a_full_safe_says_what_it_could_take(
+    connection: "Connection[Record]", chart: Chart, amount_fen: int, available_fen: int
+) -> None:
+    asked = draw((chart.subsidy, chart.wallet), chart.safe, amount_fen)
+    outcome = await ask(connection, asked)
+    assert isinstance(outcome, TransferRefused)
+    assert outcome.code == "credits_would_exceed_debits"
+    assert (outcome.needed_fen, outcome.available_fen) == (amount_fen, available_fen)
+
+
+async def test_a_draw_counts_what_its_first_parts_could_take(
+    connection: "Connection[Record]", chart: Chart
+) -> None:
+    taken = single(chart.subsidy, chart.shop, 40)
+    assert isinstance(await ask(connection, taken), Posted)
+    outcome = await ask(connection, draw((chart.subsidy, chart.wallet), chart.safe, 90))
+    assert isinstance(outcome, TransferRefused)
+    assert (outcome.needed_fen, outcome.available_fen) == (90, 50)

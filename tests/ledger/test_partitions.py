@@ -18,6 +18,7 @@ from tests.databases import Database
 from tests.ledger.accounts_in import open_chart
 from tests.ledger.asking import single
 from tests.ledger.judge import find_faults
+from tests.ledger.waiting import until_blocked
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from asyncpg import Connection, Record
 
 MAY, JUNE = datetime(2031, 5, 1, tzinfo=UTC), datetime(2031, 6, 1, tzinfo=UTC)
+JULY = datetime(2031, 7, 1, tzinfo=UTC)
 LAST_OF_MAY = datetime(2031, 5, 31, 23, 59, 59, 999_000, tzinfo=UTC)
 LONG_AGO, FAR_OFF = datetime(1971, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 MONTH_OF = "select tableoid::regclass::text from transfers where id = $1"
@@ -119,6 +121,17 @@ async def test_a_new_month_takes_what_came_before_it(connection: "Connection[Rec
     assert await months_of(connection, asked) == expected
     assert await connection.fetch(ROWS) == before
     assert await find_faults(connection) == []
+
+
+async def test_who_makes_a_month_that_is_being_made_waits_and_finds_it(database: Database) -> None:
+    async with database.app() as one, database.app() as other, database.app() as watcher:
+        making = one.transaction()
+        await making.start()
+        assert await make_months(one, [JULY]) == 1
+        second = asyncio.create_task(make_months(other, [JULY]))
+        await until_blocked(watcher)
+        await making.commit()
+        assert await second == 0
 
 
 async def test_a_month_may_be_made_while_others_post(database: Database) -> None:

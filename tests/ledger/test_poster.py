@@ -19,7 +19,7 @@ from ledger.poster import Poster, PosterSettings, open_poster
 from ledger.transfers import Entry, Transfer
 from tests.databases import CAMPUS, Database
 from tests.ledger.accounts_in import Chart, get_account, open_chart, open_wallets, pay_in
-from tests.ledger.asking import single
+from tests.ledger.asking import draw, single
 from tests.ledger.busy import busy_database
 from tests.ledger.judge import find_faults
 from tests.ledger.locked import locked
@@ -75,6 +75,43 @@ async def test_answers_come_in_the_order_of_the_questions(
 async def test_nothing_asked_has_no_answers(pool: "Pool[Record]") -> None:
     async with open_poster(pool) as poster:
         assert await poster.post_many([]) == []
+
+
+async def test_a_draw_tells_how_its_accounts_stood_right_after_it(
+    pool: "Pool[Record]", chart: Chart
+) -> None:
+    asked = draw((chart.subsidy, chart.wallet), chart.shop, 50)
+    async with open_poster(pool) as poster:
+        later = draw((chart.subsidy, chart.wallet), chart.shop, 30)
+        (posted, stood), (_, stood_later) = await asyncio.gather(
+            poster.draw(asked), poster.draw(later)
+        )
+        again, unknown = await poster.draw(asked)
+    assert [account.balance.value for account in stood] == [10, 100]
+    assert [account.balance.value for account in stood_later] == [0, 80]
+    assert again == posted
+    assert unknown == ()
+
+
+async def test_callers_that_wait_share_themselves_between_two_batches(
+    pool: "Pool[Record]", chart: Chart
+) -> None:
+    callers = 400
+
+    async def post_on(poster: Poster) -> None:
+        for _ in range(3):
+            await code_of(poster, single(chart.wallet, chart.shop, 1))
+
+    async with pool.acquire() as connection, open_poster(pool) as poster:
+        before = await connection.fetchval("select max(number) from batches")
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(callers):
+                tasks.create_task(post_on(poster))
+        largest = await connection.fetchval(
+            "select max(transfers) from batches where number > $1", before
+        )
+    assert poster.stats.entries == 3 * callers
+    assert largest <= callers // 2
 
 
 async def test_one_refusal_does_not_touch_the_others_of_its_batch(
