@@ -35,6 +35,8 @@ PASSWORD_IN_ADDRESS = re.compile(r"\w://[^\s/:@]+:(?!(?i:password)@|\.{3}@|…@)
 PRAGMA = re.compile(r"\s*# (noqa|type: ignore).*")
 UPPER_KEYWORD = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|FROM|WHERE|VALUES|CREATE|TABLE)\b")
 EVERY_COLUMN = re.compile(r"(\bselect|\breturning|,|\.)\s*\*", re.IGNORECASE)
+SESSION_WORDS = [["set"], ["reset"], ["listen"], ["declare"], ["prepare"]]
+OWN_SESSION = {"plan_in_order"}  # of the poster's writer, who never gives its connection back
 PARAMETER = re.compile(r"\$(\d+)")
 PARAMETERS_IN_WORDS = re.compile(r"\$(\d+)(?:\s*(?:to|and up to|-|–)\s*\$(\d+))?")
 
@@ -164,6 +166,20 @@ def statements_are_named_and_explained(source: Source) -> list[str]:
     return found
 
 
+def sessions_are_left_as_they_were(source: Source) -> list[str]:
+    """Connections are not reset between two users (engine/database/connections.py)."""
+    if source.suffix != ".sql" or is_migration(source):
+        return []
+    found = []
+    for part in source.text.split("-- name:")[1:]:
+        name, _, text = part.partition("\n")
+        words = code_of(text).lower().split()
+        changes = words[:1] in SESSION_WORDS and words[1:2] != ["local"]
+        if (changes or "pg_advisory_lock(" in text) and name.strip() not in OWN_SESSION:
+            found.append(source.at(1, f"{name.strip()} leaves something on the session"))
+    return found
+
+
 def parameters_explained(text: str) -> set[int]:
     comment = "\n".join(line for line in text.splitlines() if line.lstrip().startswith("--"))
     spans = PARAMETERS_IN_WORDS.findall(comment)
@@ -226,6 +242,7 @@ RULES: list[Rule] = [
     nothing_looks_like_a_secret,
     no_address_holds_a_password,
     statements_are_named_and_explained,
+    sessions_are_left_as_they_were,
     migrations_are_numbered_and_explained,
     sql_keeps_house_style,
 ]
@@ -269,6 +286,13 @@ BAD_EXAMPLES: list[tuple[Rule, str, str]] = [
     (nothing_looks_like_a_secret, "key.pem", "-----BEGIN EC PRIVATE " + "KEY-----\n"),
     (no_address_holds_a_password, "docs/tour.md", "postgresql://campus:" + "hunter2@db/campus\n"),
     (nothing_looks_like_a_secret, ".ci/run", "TOKEN=ghp_" + "0123456789abcdefghij\n"),
+    (sessions_are_left_as_they_were, "a.sql", "-- name: one\n-- One.\nset jit = off;\n"),
+    (sessions_are_left_as_they_were, "a.sql", "-- name: one\n-- One.\nlisten news;\n"),
+    (
+        sessions_are_left_as_they_were,
+        "a.sql",
+        "-- name: one\n-- One.\nselect pg_advisory_lock(1);\n",
+    ),
     (statements_are_named_and_explained, "a.sql", "select 1;\n"),
     (statements_are_named_and_explained, "a.sql", "-- name: one\nselect 1;\n"),
     (statements_are_named_and_explained, "a.sql", "-- name: a one\n-- One.\nselect 1;\n"),

@@ -40,10 +40,21 @@ async def test_pool_is_full_from_the_start_and_no_larger(database: Database) -> 
 async def test_settings_hold_on_every_use_of_a_connection(
     pool: "Pool[asyncpg.Record]", setting: str, value: str
 ) -> None:
-    async with pool.acquire() as connection:
-        await connection.execute("select set_config($1, '1', false)", setting)
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("select set_config($1, '1', true)", setting)
     async with pool.acquire() as connection:
         assert await connection.fetchval("select current_setting($1)", setting) == value
+
+
+async def test_a_transaction_left_open_is_ended_before_the_next_use(
+    pool: "Pool[asyncpg.Record]",
+) -> None:
+    async with pool.acquire() as connection:
+        await connection.execute("begin")
+        left = await connection.fetchval("select pg_current_xact_id()")
+    async with pool.acquire() as connection:
+        assert not connection.is_in_transaction()
+        assert await connection.fetchval("select pg_xact_status($1)", left) == "aborted"
 
 
 async def test_statement_that_takes_too_long_is_ended_by_the_server(database: Database) -> None:
