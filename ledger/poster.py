@@ -35,8 +35,6 @@ _DECIDED_AT_A_TIME: Final = 64
 """Entries decided before the event loop gets a turn: about half a millisecond of work."""
 _ALWAYS_ROOM: Final = 64
 """Entries that a batch may take however few are under way."""
-
-
 _SETTLED_AT_A_TIME: Final = 512
 """Callers told before the event loop gets a turn: enough for answers to one terminal to share a
 frame, and few enough for the next batch not to wait long."""
@@ -85,8 +83,7 @@ class Poster:
         # Replaced by a new map when a write failed, which voids what was decided on the old one.
         self._accounts: dict[UUID, Account] = {}
         self._gathered: _Draft | None = None
-        self._written: _Draft | None = None
-        self._is_writing = False
+        self._writing: _Draft | None = None
         self._unanswered: list[_Draft] = []
 
     async def post(self, intent: Intent, *effects: Effect) -> Posted:
@@ -139,9 +136,8 @@ class Poster:
         try:
             async with asyncio.TaskGroup() as tasks:
                 while (draft := await self._gather()) is not None:
-                    self._written = draft
+                    self._writing = draft
                     self._unanswered.append(draft)
-                    self._is_writing = True
                     tasks.create_task(self._write(draft))
         finally:
             self._abandon()
@@ -165,13 +161,13 @@ class Poster:
             if draft.batch.accounts is not self._accounts:
                 self._queue.extendleft(reversed(draft.waiting))
                 draft = self._new_draft()
-            if draft.waiting and not self._is_writing:
+            if draft.waiting and self._writing is None:
                 return draft
             room = self._room(draft)
             if self._queue and room > 0 and draft.takes(self._queue[0].asked.intent):
                 await self._decide_some(draft, room)
                 await asyncio.sleep(0)
-            elif self._is_closing and not self._is_writing:
+            elif self._is_closing and self._writing is None:
                 return None
             else:
                 await self._wake.wait()
@@ -183,8 +179,8 @@ class Poster:
         answer end up all in one batch, and deciding and writing take turns instead of overlapping.
         """
         under_way = len(self._queue) + len(draft.waiting)
-        if self._is_writing and self._written is not None:
-            under_way += len(self._written.waiting)
+        if self._writing is not None:
+            under_way += len(self._writing.waiting)
         fair = max(_ALWAYS_ROOM, under_way // 2)
         return min(self._settings.batch_max, fair) - len(draft.waiting)
 
@@ -231,8 +227,8 @@ class Poster:
         """Return an empty draft that sees the books as the batch in the writer leaves them."""
         holds: dict[UUID, Hold] = {}
         needed: Collection[UUID] = ()
-        if self._is_writing and self._written is not None:
-            before = self._written.batch
+        if self._writing is not None:
+            before = self._writing.batch
             holds = {each: before.holds[each] for each in before.changed_holds()}
             needed = before.moved.keys()
         _forget_oldest(self._accounts, keep=self._settings.accounts_kept, needed=needed)
@@ -257,7 +253,7 @@ class Poster:
             self.stats.batches += 1
             outcomes = (answer(lines, posted_at) for lines in draft.lines)
         self.stats.entries += len(draft.waiting)
-        self._is_writing = False
+        self._writing = None
         self._wake.set()
         await _settle(draft.waiting, outcomes)
         self._unanswered.remove(draft)
