@@ -162,12 +162,7 @@ class Connection:
             if isinstance(request, Ping):
                 self._answer(Pong(no=request.no, server_time=to_moment(self._engine.clock())))
                 continue
-            answering = handle(session, request)
-            future = (
-                self._loop.create_task(answering)
-                if asyncio.iscoroutine(answering)
-                else asyncio.ensure_future(answering)
-            )
+            future = asyncio.ensure_future(handle(session, request), loop=self._loop)
             self._undecided[future] = (request.no, self._heard_at)
             future.add_done_callback(self._decided)
 
