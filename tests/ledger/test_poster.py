@@ -16,11 +16,11 @@ from ledger.book import Asked, find_accounts, find_lines
 from ledger.decide import Line
 from ledger.errors import LedgerBusy, LedgerUnavailable, TransferRefused
 from ledger.poster import Poster, PosterSettings, open_poster
-from ledger.transfers import Entry, Transfer
+from ledger.transfers import Entry
 from tests.databases import CAMPUS, Database
-from tests.ledger.accounts_in import Chart, get_account, open_chart, open_wallets, pay_in
+from tests.ledger.accounts_in import Chart, get_account, open_wallets, pay_in
 from tests.ledger.asking import draw, single
-from tests.ledger.busy import busy_database
+from tests.ledger.busy import audited_chart, busy_database, code_of
 from tests.ledger.judge import find_faults
 from tests.ledger.locked import locked
 from tests.ledger.waiting import turn, until
@@ -36,20 +36,8 @@ def database(server: EmbeddedServer) -> Iterator[Database]:
 
 @pytest.fixture
 async def chart(pool: "Pool[Record]") -> AsyncIterator[Chart]:
-    """Accounts whose books must be in order when the test is over."""
-    async with pool.acquire() as connection:
-        opened = await open_chart(connection, wallet_fen=100, subsidy_fen=60, safe_fen=50)
-    yield opened
-    async with pool.acquire() as connection:
-        assert await find_faults(connection, opened.ids()) == []
-
-
-async def code_of(poster: Poster, transfer: Transfer) -> str:
-    try:
-        await poster.post(Entry(transfer))
-    except TransferRefused as refused:
-        return refused.code
-    return "posted"
+    async with audited_chart(pool) as opened:
+        yield opened
 
 
 async def test_what_is_acknowledged_is_on_record(pool: "Pool[Record]", chart: Chart) -> None:

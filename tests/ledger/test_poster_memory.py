@@ -10,13 +10,12 @@ from engine.database.embedded import EmbeddedServer
 from ledger.answers import Posted
 from ledger.book import Asked, close_account, post
 from ledger.errors import TransferRefused
-from ledger.poster import Poster, open_poster
+from ledger.poster import open_poster
 from ledger.transfers import Entry, Phase, Transfer
 from tests.databases import Database
-from tests.ledger.accounts_in import Chart, open_chart, open_wallets
+from tests.ledger.accounts_in import Chart, open_wallets
 from tests.ledger.asking import draw, end, hold, single
-from tests.ledger.busy import busy_database
-from tests.ledger.judge import find_faults
+from tests.ledger.busy import audited_chart, busy_database, code_of
 from tests.ledger.locked import locked
 from tests.ledger.waiting import turn, until
 
@@ -31,20 +30,8 @@ def database(server: EmbeddedServer) -> Iterator[Database]:
 
 @pytest.fixture
 async def chart(pool: "Pool[Record]") -> AsyncIterator[Chart]:
-    """Accounts whose books must be in order when the test is over."""
-    async with pool.acquire() as connection:
-        opened = await open_chart(connection, wallet_fen=100, subsidy_fen=60, safe_fen=50)
-    yield opened
-    async with pool.acquire() as connection:
-        assert await find_faults(connection, opened.ids()) == []
-
-
-async def code_of(poster: Poster, transfer: Transfer) -> str:
-    try:
-        await poster.post(Entry(transfer))
-    except TransferRefused as refused:
-        return refused.code
-    return "posted"
+    async with audited_chart(pool) as opened:
+        yield opened
 
 
 async def post_elsewhere(pool: "Pool[Record]", *transfers: Transfer) -> None:

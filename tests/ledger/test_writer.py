@@ -1,5 +1,6 @@
 """The writer: what it sends together, and what stands when the next batch does not come."""
 
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,9 @@ from ledger.book import Asked, find_accounts, find_lines
 from ledger.money import Fen
 from ledger.transfers import Effect, Entry, Transfer
 from ledger.writer import LOST, Writer
-from tests.ledger.accounts_in import Chart, get_account, open_chart
+from tests.ledger.accounts_in import Chart, get_account
 from tests.ledger.asking import single
+from tests.ledger.busy import audited_chart
 
 if TYPE_CHECKING:
     from asyncpg import Pool, Record
@@ -25,9 +27,9 @@ END_BEGUN = """
 
 
 @pytest.fixture
-async def chart(pool: "Pool[Record]") -> Chart:
-    async with pool.acquire() as connection:
-        return await open_chart(connection, wallet_fen=100, subsidy_fen=60, safe_fen=50)
+async def chart(pool: "Pool[Record]") -> AsyncIterator[Chart]:
+    async with audited_chart(pool) as opened:
+        yield opened
 
 
 @pytest.fixture
